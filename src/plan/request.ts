@@ -1,0 +1,67 @@
+// One request of a plan: which bytes of the target, from or to which memory, and why it ends where it does.
+import type { IterState } from '../iter/iov-iter.js';
+import type { Direction } from './limits.js';
+
+/**
+ * Why a request ends: `end` of the range; `best-bytes` or `best-segments` reached; `boundary` of the target; `limits`
+ * stop holding there; `unit` of the layout ends; `route`: an unaligned end of a write begins or stops here.
+ */
+export type Cut = 'end' | 'best-bytes' | 'best-segments' | 'boundary' | 'limits' | 'unit' | 'route';
+
+/** `direct`: obeys every limit. `end`: an unaligned end of a write, of any offset, length and memory. */
+export type Route = 'direct' | 'end';
+
+/**
+ * The memory of a request, in order, as parallel arrays: refilled for each request, so that a page costs no object.
+ * Segment i is `length[i]` bytes at `byteOffset[i]` of `buffer[i]`; a staged one (`buffer[i]` null when planned) gets a
+ * lease's memory from whoever carries the plan out.
+ */
+export class SegmentList {
+  count = 0;
+  readonly buffer: (ArrayBufferLike | null)[] = [];
+  readonly byteOffset: number[] = [];
+  readonly length: number[] = [];
+  readonly staged: boolean[] = [];
+
+  clear(): void {
+    // Dropped, not only forgotten: a request that waits for reuse must not keep a caller's memory alive.
+    for (let i = 0; i < this.count; i++) this.buffer[i] = null;
+    this.count = 0;
+  }
+
+  push(buffer: ArrayBufferLike | null, byteOffset: number, length: number, staged: boolean): void {
+    const i = this.count++;
+    this.buffer[i] = buffer;
+    this.byteOffset[i] = byteOffset;
+    this.length[i] = length;
+    this.staged[i] = staged;
+  }
+}
+
+/**
+ * Reused: `Planner.next(request)` fills it, and it holds until it is filled again.
+ *
+ *      target    |·····[======================]···|        offset … offset+bytes      on the wire
+ *      payload         [======================]            payloadOffset … +payloadBytes, the caller's part
+ *                ^ a read that is unaligned is widened; what is too much lands in staged segments only
+ */
+export class PlannedRequest {
+  direction: Direction = 'read';
+  route: Route = 'direct';
+  /** The unit of the target's layout that it goes to; '' where the target has no layout. */
+  unit = '';
+  /** Where it starts: in the target, or in the unit where there is a layout. */
+  offset = 0;
+  bytes = 0;
+  payloadOffset = 0;
+  payloadBytes = 0;
+  /** Memory of all `bytes`, in order. */
+  readonly segments: SegmentList = new SegmentList();
+  /** How many bytes of the segments are staged (need a lease). */
+  stagedBytes = 0;
+  /** How many payload bytes pass through staging. */
+  copiedBytes = 0;
+  cut: Cut = 'end';
+  /** The caller's iterator at the first payload byte: what a staged copy starts from. */
+  readonly state: IterState = { segment: 0, iovOffset: 0, count: 0 };
+}

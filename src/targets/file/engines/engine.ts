@@ -1,0 +1,57 @@
+// What carries out file operations: the ring, the thread pool through the addon, or node:fs.
+import type { SegmentList } from '../../../plan/request.js';
+
+/** One operation on a descriptor. The numbers index the table in native/jobs.c. */
+export const Op = {
+  READ: 0,
+  WRITE: 1,
+  FSYNC: 2,
+  FDATASYNC: 3,
+  /** sync_file_range: start write-back of [offset, offset+length) and wait for it. Says nothing of durability. */
+  WRITE_BACK: 4,
+  /** posix_fadvise(DONTNEED) on [offset, offset+length). */
+  DROP_CACHE: 5,
+  /** fallocate(flags, offset, length). */
+  FALLOCATE: 6,
+  /** lseek(offset, SEEK_DATA): the result is an offset. */
+  SEEK_DATA: 7,
+  SEEK_HOLE: 8,
+  /** ioctl(BLKZEROOUT) on [offset, offset+length) of a block device. */
+  BLOCK_ZERO: 9,
+} as const;
+export type Op = (typeof Op)[keyof typeof Op];
+
+/** RWF_DSYNC, linux/fs.h: this write is durable when it completes, as if O_DSYNC. */
+export const RWF_DSYNC = 0x2;
+/** RWF_DONTCACHE, linux/fs.h since 6.14: buffered, and dropped from the page cache once written back. */
+export const RWF_DONTCACHE = 0x80;
+
+/** Owned by who submits it until `complete` is called; reused afterwards. Also keeps the memory alive meanwhile. */
+export interface Operation {
+  op: Op;
+  fd: number;
+  offset: number;
+  /** READ, WRITE: the sum of the segments' lengths. */
+  length: number;
+  /** READ, WRITE: RWF_* flags. FALLOCATE: its mode. */
+  flags: number;
+  /** READ, WRITE: at most `maxSegments`, every buffer non-null. */
+  segments: SegmentList | null;
+  /** May copy in the kernel (buffered I/O): must then run off this thread. */
+  buffered: boolean;
+  /** ≥ 0: what the system call returned; < 0: −errno. Called once, never before `submit` returned. */
+  complete(result: number): void;
+}
+
+export interface Engine {
+  readonly name: 'uring' | 'threads';
+  /** Whether it reaches memory by address, so that the caller's own aligned memory goes without a copy. */
+  readonly addresses: boolean;
+  readonly maxSegments: number;
+  /** In flight beyond this, `submit` says full. */
+  readonly depth: number;
+  supports(op: Op): boolean;
+  /** False: full, not taken; `onceDrained` calls back when there is room. */
+  submit(operation: Operation): boolean;
+  onceDrained(callback: () => void): void;
+}

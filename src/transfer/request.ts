@@ -1,0 +1,91 @@
+// A request in flight: a planned one with its memory, its owner, and the two things that happen to it, each once.
+import { assert } from '../base/assert.js';
+import type { DioriteError } from '../base/errors.js';
+import { PlannedRequest } from '../plan/request.js';
+
+/**
+ * What a short answer means; only the target knows. `end`: no data follows. `continue`: there is more, ask again.
+ * `hole`: what is missing up to the target's size reads as zeros.
+ */
+export type Short = 'end' | 'continue' | 'hole';
+
+/** Who gets the answers: the transfer. */
+export interface RequestOwner {
+  /** `bytes` of the request were moved, from its first on; `short` counts when that is fewer than asked. */
+  answered(request: Request, bytes: number, short: Short): void;
+  failed(request: Request, error: DioriteError): void;
+  released(request: Request): void;
+}
+
+type Stage = 'idle' | 'submitted' | 'answered';
+
+/**
+ * Life: idle → submitted → answered (a count, or an error) → released → idle. The memory belongs to the target from
+ * the submission to the release, which may come later than the answer, and never before it.
+ */
+export class Request extends PlannedRequest {
+  #owner: RequestOwner | null = null;
+  #stage: Stage = 'idle';
+  /** The target's own word on the request while it holds it: a slot, an xid. Nobody else reads it. */
+  tag: unknown = null;
+  /** Each write of this request is durable when it is answered. */
+  dsync = false;
+  /** What an error of this request may have changed in the target: the payload, or the blocks that a rewrite covers. */
+  touchedOffset = 0;
+  touchedBytes = 0;
+  /** How often it has been sent, for bounded retries. */
+  attempts = 0;
+
+  get inFlight(): boolean {
+    return this.#stage !== 'idle';
+  }
+
+  /** By the owner, right before the target's `submit`. */
+  begin(owner: RequestOwner): void {
+    assert(this.#stage === 'idle', 'a request is submitted while it is in flight');
+    assert(this.bytes > 0 && this.payloadBytes > 0, 'a request carries at least one byte');
+    this.#owner = owner;
+    this.#stage = 'submitted';
+    this.touchedOffset = this.payloadOffset;
+    this.touchedBytes = this.payloadBytes;
+    this.attempts++;
+  }
+
+  /** By the owner, when `submit` said "full": the target has not taken it. */
+  takeBack(): void {
+    assert(this.#stage === 'submitted', 'only a request that was not taken is taken back');
+    this.#owner = null;
+    this.#stage = 'idle';
+    this.attempts--;
+  }
+
+  /** By the target. `bytes` counts from `offset`, so a widened read counts its padding. */
+  answer(bytes: number, short: Short): void {
+    assert(this.#stage === 'submitted', 'a request is answered once');
+    assert(bytes >= 0 && bytes <= this.bytes, 'an answer lies within its request');
+    this.#stage = 'answered';
+    this.#mustOwner().answered(this, bytes, short);
+  }
+
+  /** By the target. */
+  fail(error: DioriteError): void {
+    assert(this.#stage === 'submitted', 'a request is answered once');
+    this.#stage = 'answered';
+    this.#mustOwner().failed(this, error);
+  }
+
+  /** By the target, after the answer: the memory is no longer touched. */
+  release(): void {
+    assert(this.#stage === 'answered', 'a request is released once, after its answer');
+    const owner = this.#mustOwner();
+    this.#stage = 'idle';
+    this.#owner = null;
+    this.tag = null;
+    owner.released(this);
+  }
+
+  #mustOwner(): RequestOwner {
+    assert(this.#owner !== null, 'a request in flight has an owner');
+    return this.#owner;
+  }
+}

@@ -1,0 +1,86 @@
+// The one interface of all targets: file, block device, NFS file, RADOS object, pipe, simulator.
+import type { DioriteError } from '../base/errors.js';
+import type { Direction, Limits } from '../plan/limits.js';
+import type { Request } from './request.js';
+
+export type { Request, RequestOwner, Short } from './request.js';
+
+/**
+ * What an error says of the bytes of its request. `retry`: nothing happened, send it again (bounded). `none`: the bytes
+ * are certainly as they were. `unknown`: some may have been moved, nobody knows which.
+ */
+export type Effect = 'retry' | 'none' | 'unknown';
+
+/** How everything but unaligned ends went; see TransferResult.io. */
+export type IoMode = 'direct' | 'drop-behind' | 'buffered' | 'clone' | 'server-copy';
+
+/** A unit of a layout: one object of a striped file. Pieces are in the order in which they lie in the unit. */
+export interface Unit {
+  readonly name: string;
+  /** Where the pieces begin in the unit; they follow each other there without gap. */
+  readonly offset: number;
+  /** The parts of the transfer that lie there, which may be apart in the transfer. */
+  readonly pieces: readonly { readonly offset: number; readonly bytes: number }[];
+}
+
+/** A stretch of data; what lies between stretches reads as zeros. */
+export interface DataRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface Holes {
+  /** Where data may be in [offset, offset+length), sorted; what is left out reads as zeros. */
+  map(offset: number, length: number): AsyncIterable<DataRange>;
+  /** Makes the range read as zeros; `punched`: without taking space. */
+  zero(offset: number, length: number): Promise<'punched' | 'written'>;
+  /** Space that was never written reads as zeros. */
+  readonly freshReadsZero: boolean;
+}
+
+/** Something new that becomes visible at once: `publish` makes it durable under its name, `discard` removes it. */
+export interface Publication {
+  readonly target: Target;
+  publish(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+export interface Target {
+  /** Path or URL, for messages. */
+  readonly name: string;
+  /** False: a pipe or socket, consumed once, in order; offsets are then counted from the first byte that moved. */
+  readonly seekable: boolean;
+  /** The size now, as far as it is known without asking; undefined: unknown until the end. */
+  readonly size: number | undefined;
+  /** Requests in flight beyond this do not help. */
+  readonly bestDepth: number;
+  /** Synchronous and cheap; the same object again where nothing changed. `offset` is where the next request starts. */
+  limitsAt(offset: number, direction: Direction): Limits;
+  /** Where a range lies, for a target of several units. Pure. A target without it is one unit. */
+  readonly layout?: (offset: number, length: number) => readonly Unit[];
+  /**
+   * Takes the request, or returns false: full (see `onceDrained`). Never blocks, throws or answers before it returns.
+   * A request that was taken is answered once and released once.
+   */
+  submit(request: Request): boolean;
+  /** After a `submit` that said full: calls back once when there is room again, never before this returns. */
+  onceDrained(callback: () => void): void;
+  /** Stops a request if that can be done; the answer still comes. Disks cannot: they ignore it. */
+  cancel(request: Request): void;
+  /** What an error that this target answered with says of the request's bytes. */
+  effectOf(error: DioriteError, direction: Direction): Effect;
+  /** `answer`: what is answered is durable. `sync`: only after `sync()`. `never`: pipes. */
+  readonly durable: 'answer' | 'sync' | 'never';
+  /** How the requests of this direction have really gone, as far as the target has seen. */
+  ioMode(direction: Direction): IoMode;
+  /** Makes durable everything answered before the call; rejects with the ledger of what is then unknown. */
+  sync(options?: { readonly dataOnly?: boolean }): Promise<void>;
+  readonly holes?: Holes;
+  /** Waits until every request is released, then lets go. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** How a scheme makes something new appear at once; a target that cannot says why. */
+export interface Publishing {
+  begin(name: string, options: { readonly mode?: number; readonly size?: number }): Promise<Publication>;
+}
