@@ -1,0 +1,165 @@
+// Regions: page-aligned memory that outlives whatever JavaScript does to the buffer over it, and addresses of buffers.
+//
+//   ArrayBuffer --finalizer--+
+//                            +--> struct region (refs) --> mmap        unmapped when refs reaches zero
+//   handle ------finalizer---+
+//
+// Work in flight keeps the handle alive, so a buffer that is detached, transferred or collected meanwhile takes nothing
+// away from under the kernel. mmap, not malloc: a stray write after munmap meets pages that the kernel still pins or
+// nothing at all, never another user's heap block.
+#include "addon.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+struct region {
+  void *base;
+  size_t bytes;
+  atomic_uint refs;
+};
+
+static atomic_llong mapped_bytes; // of the whole process: all environments together
+
+static struct region *region_map(size_t bytes) {
+  struct region *region = malloc(sizeof *region);
+  if (region == NULL) return NULL;
+  // Populated: the first direct read into fresh memory would otherwise fault in every page while it pins them.
+  void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (base == MAP_FAILED) {
+    free(region);
+    return NULL;
+  }
+  // A child forked during a direct read would share these pages copy-on-write, and a parent that then writes to one
+  // gets a copy while the device fills the original. The child needs none of them, and fork is faster without. A
+  // kernel that refuses only leaves things as they are.
+  (void)madvise(base, bytes, MADV_DONTFORK);
+  region->base = base;
+  region->bytes = bytes;
+  atomic_init(&region->refs, 1);
+  atomic_fetch_add(&mapped_bytes, (long long)bytes);
+  return region;
+}
+
+static void region_put(struct region *region) {
+  if (atomic_fetch_sub(&region->refs, 1) != 1) return;
+  munmap(region->base, region->bytes);
+  atomic_fetch_sub(&mapped_bytes, (long long)region->bytes);
+  free(region);
+}
+
+// The buffer's finalizer: engines may run it late or on another thread, so it calls nothing of Node-API.
+static void buffer_gone(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  region_put(hint);
+}
+
+// The handle's finalizer: on the environment's own thread, at the latest when the environment ends.
+static void handle_gone(napi_env env, void *data, void *hint) {
+  (void)hint;
+  struct region *region = data;
+  int64_t external;
+  (void)napi_adjust_external_memory(env, -(int64_t)region->bytes, &external);
+  region_put(region);
+}
+
+static napi_value region_result(napi_env env, struct region *region) {
+  napi_value handle, buffer, result;
+  if (napi_create_external(env, region, handle_gone, NULL, &handle) != napi_ok) {
+    region_put(region);
+    diorite_throw_last(env);
+    return NULL;
+  }
+  // From here on the handle's finalizer owns the first reference. V8 does not see mapped memory: without being told it
+  // would let hundreds of megabytes of unreachable regions pile up.
+  int64_t external;
+  (void)napi_adjust_external_memory(env, (int64_t)region->bytes, &external);
+
+  atomic_fetch_add(&region->refs, 1);
+  napi_status status =
+      napi_create_external_arraybuffer(env, region->base, region->bytes, buffer_gone, region, &buffer);
+  if (status != napi_ok) {
+    region_put(region); // the buffer's reference; the handle's goes with the handle
+    if (status == napi_no_external_buffers_allowed) {
+      diorite_throw_code(env, "ERR_DIORITE_NO_EXTERNAL_BUFFERS", "this runtime allows no external ArrayBuffers");
+    } else {
+      diorite_throw_last(env);
+    }
+    return NULL;
+  }
+  DIORITE_TRY(env, napi_create_object(env, &result));
+  DIORITE_TRY(env, napi_set_named_property(env, result, "buffer", buffer));
+  DIORITE_TRY(env, napi_set_named_property(env, result, "handle", handle));
+  return result;
+}
+
+// regionCreate(bytes): { buffer, handle }
+static napi_value region_create(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  int64_t bytes;
+  if (!diorite_args(env, info, 1, argv) || !diorite_get_i64(env, argv[0], "bytes", &bytes)) return NULL;
+  if (bytes <= 0) {
+    diorite_throw_errno(env, EINVAL, "mmap");
+    return NULL;
+  }
+  struct region *region = region_map((size_t)bytes);
+  if (region == NULL) {
+    diorite_throw_errno(env, ENOMEM, "mmap");
+    return NULL;
+  }
+  return region_result(env, region);
+}
+
+// regionDetach(buffer): its views have length 0 from now on. The memory stays until the handle goes too.
+static napi_value region_detach(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  if (!diorite_args(env, info, 1, argv)) return NULL;
+  DIORITE_TRY(env, napi_detach_arraybuffer(env, argv[0]));
+  return diorite_undefined(env);
+}
+
+// regionBytes(): number
+static napi_value region_bytes(napi_env env, napi_callback_info info) {
+  (void)info;
+  return diorite_number(env, (double)atomic_load(&mapped_bytes));
+}
+
+// A SharedArrayBuffer is no ArrayBuffer to Node-API: its memory shows only through a view, which C can make only by
+// calling JavaScript's constructor. Asked once per buffer, so the price does not matter.
+static napi_status shared_data(napi_env env, napi_value buffer, void **data, size_t *bytes) {
+  napi_value global, constructor, view;
+  napi_typedarray_type type;
+  napi_status status = napi_get_global(env, &global);
+  if (status == napi_ok) status = napi_get_named_property(env, global, "Uint8Array", &constructor);
+  if (status == napi_ok) status = napi_new_instance(env, constructor, 1, &buffer, &view);
+  if (status == napi_ok) status = napi_get_typedarray_info(env, view, &type, bytes, data, NULL, NULL);
+  return status;
+}
+
+// addressOf(buffer): number
+static napi_value address_of(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  void *data = NULL;
+  size_t bytes = 0;
+  bool is_array_buffer = false;
+  if (!diorite_args(env, info, 1, argv)) return NULL;
+  DIORITE_TRY(env, napi_is_arraybuffer(env, argv[0], &is_array_buffer));
+  if (is_array_buffer) {
+    DIORITE_TRY(env, napi_get_arraybuffer_info(env, argv[0], &data, &bytes));
+  } else {
+    DIORITE_TRY(env, shared_data(env, argv[0], &data, &bytes));
+  }
+  // User addresses have 47 bits (56 at the very most, with five-level tables on request): a double holds the ones that
+  // mmap gives without asking for more.
+  return diorite_number(env, bytes == 0 ? 0 : (double)(uintptr_t)data);
+}
+
+napi_status diorite_memory_init(napi_env env, napi_value exports) {
+  napi_status status = diorite_set_function(env, exports, "regionCreate", region_create, NULL);
+  if (status == napi_ok) status = diorite_set_function(env, exports, "regionDetach", region_detach, NULL);
+  if (status == napi_ok) status = diorite_set_function(env, exports, "regionBytes", region_bytes, NULL);
+  if (status == napi_ok) status = diorite_set_function(env, exports, "addressOf", address_of, NULL);
+  return status;
+}
