@@ -1,6 +1,7 @@
 // A request in flight: a planned one with its memory, its owner, and the two things that happen to it, each once.
 import { assert } from '../base/assert.js';
 import type { DioriteError } from '../base/errors.js';
+import type { Lease } from '../memory/pool.js';
 import { PlannedRequest } from '../plan/request.js';
 
 /**
@@ -33,8 +34,14 @@ export class Request extends PlannedRequest {
   /** What an error of this request may have changed in the target: the payload, or the blocks that a rewrite covers. */
   touchedOffset = 0;
   touchedBytes = 0;
-  /** How often it has been sent, for bounded retries. */
+  /** Set by the target: it went through the page cache. */
+  viaCache = false;
+  /** The owner's: the memory of its staged segments. */
+  lease: Lease | null = null;
+  /** The owner's: how often it has been sent, for bounded retries. */
   attempts = 0;
+  /** The owner's: it was refused for now and goes out again when it is released. */
+  again = false;
 
   get inFlight(): boolean {
     return this.#stage !== 'idle';
@@ -48,6 +55,7 @@ export class Request extends PlannedRequest {
     this.#stage = 'submitted';
     this.touchedOffset = this.payloadOffset;
     this.touchedBytes = this.payloadBytes;
+    this.viaCache = false;
     this.attempts++;
   }
 

@@ -1,0 +1,78 @@
+// Staging: copying through a lease what cannot go out as it lies, and back.
+import { assert } from '../base/assert.js';
+import type { IovIter } from '../iter/iov-iter.js';
+import { type Lease, Pool } from '../memory/pool.js';
+import type { Request } from './request.js';
+
+/** A pool of its own, so that leases which a caller keeps can never starve a transfer. */
+const STAGING_BYTES_MAX = 64 * 1024 * 1024;
+
+let pool: Pool | undefined;
+
+export function stagingPool(): Pool {
+  pool ??= new Pool({ bytesMax: STAGING_BYTES_MAX });
+  return pool;
+}
+
+/** The bytes of a widened read before the caller's first one. */
+export function headPadBytes(request: Request): number {
+  return request.unit === '' ? request.payloadOffset - request.offset : 0;
+}
+
+/** Gives every staged segment its place in the lease, in order. */
+export function placeStaged(request: Request, lease: Lease): void {
+  const { segments } = request;
+  let at = lease.byteOffset;
+  for (let i = 0; i < segments.count; i++) {
+    if (!segments.staged[i]) continue;
+    segments.buffer[i] = lease.buffer;
+    segments.byteOffset[i] = at;
+    at += segments.length[i] ?? 0;
+  }
+  assert(at - lease.byteOffset === request.stagedBytes, 'staged segments fill their lease');
+}
+
+/** Before a write goes out: the caller's bytes into the lease. `scratch` is any duplicate of the caller's iterator. */
+export function copyIn(request: Request, scratch: IovIter): void {
+  const { segments } = request;
+  scratch.restore(request.state);
+  for (let i = 0; i < segments.count; i++) {
+    const length = segments.length[i] ?? 0;
+    if (!segments.staged[i]) {
+      scratch.advance(length);
+      continue;
+    }
+    const buffer = segments.buffer[i];
+    assert(buffer != null, 'a staged segment has its place');
+    const copied = scratch.copyFrom(new Uint8Array(buffer, segments.byteOffset[i], length));
+    assert(copied === length, 'the iterator holds all that was planned');
+  }
+}
+
+/**
+ * After a read came back: the first `payloadBytes` of the caller's part out of the lease. A widened read:
+ *
+ *      wire      |pad|.... payload ....|pad|       segment 0 is staged and starts with the pad
+ */
+export function copyOut(request: Request, payloadBytes: number, scratch: IovIter): void {
+  const { segments } = request;
+  const from = headPadBytes(request);
+  const to = from + payloadBytes;
+  scratch.restore(request.state);
+  let wire = 0;
+  for (let i = 0; i < segments.count && wire < to; i++) {
+    const length = segments.length[i] ?? 0;
+    const begin = Math.max(wire, from);
+    const end = Math.min(wire + length, to);
+    if (end > begin) {
+      if (segments.staged[i]) {
+        const buffer = segments.buffer[i];
+        assert(buffer != null, 'a staged segment has its place');
+        scratch.copyTo(new Uint8Array(buffer, (segments.byteOffset[i] ?? 0) + begin - wire, end - begin));
+      } else {
+        scratch.advance(end - begin);
+      }
+    }
+    wire += length;
+  }
+}

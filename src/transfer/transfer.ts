@@ -1,0 +1,489 @@
+// Carries out a plan against a target: depth, byte budget, staging, short results, retries, abort, progress, ledger.
+//
+//      iterator ─ Planner ─ draw ─┬─ stage ─ submit ─── target ─── answered ─ released ─┐
+//                  ▲   resumed    │                                                     │
+//                  └── planners ◀─┴──────────── short: the rest is planned again ◀──────┘
+//
+// The first error stops new requests; those in flight are awaited, and only then does the transfer settle.
+import { performance } from 'node:perf_hooks';
+import { assert } from '../base/assert.js';
+import { DioriteError, type Extent, errors } from '../base/errors.js';
+import { alignDown } from '../base/integers.js';
+import type { IovIter } from '../iter/iov-iter.js';
+import { hostPages } from '../memory/pages.js';
+import type { Direction, Limits } from '../plan/limits.js';
+import { Planner } from '../plan/planner.js';
+import { Ledger } from './ledger.js';
+import type { Outcome } from './outcome.js';
+import { Request, type RequestOwner, type Short } from './request.js';
+import { copyIn, copyOut, headPadBytes, placeStaged, stagingPool } from './staging.js';
+import type { IoMode, Target } from './target.js';
+
+export interface TransferOptions {
+  /** Aborting stops new requests; the promise settles when the last one in flight was answered. */
+  readonly signal?: AbortSignal | undefined;
+  /** The most requests in flight; the target's `bestDepth` where it is not given. */
+  readonly depth?: number | undefined;
+  /** The most bytes in flight, counted until their release. One request may always go. */
+  readonly bytesInFlight?: number | undefined;
+  /** Each write is durable when it is answered. */
+  readonly dsync?: boolean | undefined;
+  /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
+  readonly onProgress?: ((doneBytes: number) => void) | undefined;
+}
+
+export const BYTES_IN_FLIGHT_DEFAULT = 32 * 1024 * 1024;
+/** Planning and staging yield to the event loop after this long, well under the 10 ms that are promised. */
+const TURN_BUDGET_MS = 3;
+/** The clock is read once per so many requests, and after every staged copy. */
+const REQUESTS_PER_CLOCK_CHECK = 32;
+/** EAGAIN and EINTR: how often one request is sent again. */
+const ATTEMPTS_MAX = 32;
+/** Short answers in a row that moved nothing past the last aligned boundary. */
+const STALLS_MAX = 16;
+
+/** Requests that are not in flight, for reuse: they carry arrays that have grown to what this program needs. */
+const idleRequests: Request[] = [];
+const IDLE_REQUESTS_MAX = 512;
+
+/**
+ * Starts to move `bytes` between the iterator's memory and the target at `offset`. The iterator is duplicated now and
+ * moved once, by the bytes done, when the promise settles; its memory must stay until then.
+ * Resolves when every byte is done (a read: or the data ended). Rejects with the ledger otherwise.
+ */
+export function startTransfer(
+  target: Target,
+  iter: IovIter,
+  offset: number,
+  bytes: number,
+  direction: Direction,
+  options: TransferOptions,
+): Promise<Outcome> {
+  assert(bytes <= iter.count, 'a transfer is no longer than its iterator');
+  return new Promise((resolve, reject) => {
+    const transfer = new Transfer(target, iter, offset, bytes, direction, options, resolve, reject);
+    transfer.start();
+  });
+}
+
+class TransferOutcome implements Outcome {
+  readonly bytes: number;
+  readonly requests: number;
+  readonly copiedBytes: number;
+  readonly bufferedBytes: number;
+  readonly io: IoMode;
+  readonly stable: boolean;
+  readonly #offset: number;
+
+  constructor(offset: number, bytes: number, requests: number, copied: number, buffered: number, io: IoMode, stable: boolean) {
+    this.#offset = offset;
+    this.bytes = bytes;
+    this.requests = requests;
+    this.copiedBytes = copied;
+    this.bufferedBytes = buffered;
+    this.io = io;
+    this.stable = stable;
+  }
+
+  get extents(): readonly Extent[] {
+    return this.bytes === 0 ? [] : [{ offset: this.#offset, length: this.bytes, state: 'done' }];
+  }
+}
+
+class Transfer implements RequestOwner {
+  readonly #target: Target;
+  readonly #caller: IovIter;
+  readonly #offset: number;
+  readonly #bytes: number;
+  readonly #direction: Direction;
+  readonly #options: TransferOptions;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #depth: number;
+  readonly #bytesInFlightMax: number;
+  readonly #limitsAt: (offset: number, direction: Direction) => Limits;
+
+  /** The last one is drawn from: the range's own planner lies at the bottom, those of resumed rests above it. */
+  readonly #planners: Planner[] = [];
+  /** The iterator as it was at the call: resumed rests and staged copies start from duplicates of it. */
+  readonly #origin: IovIter;
+  #scratch: IovIter | null = null;
+  #ledger: Ledger | null = null;
+  /** In flight, for cancelling: kept only where there is a signal. */
+  readonly #cancellable: Set<Request> | null;
+  /** Drawn, and staged if need be, but not taken yet. */
+  #waiting: Request[] = [];
+
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  #doneBytes = 0;
+  #requests = 0;
+  #copiedBytes = 0;
+  #bufferedBytes = 0;
+  #stalls = 0;
+  #error: Error | null = null;
+  /** Where the data ended, for reads. */
+  #end = Number.POSITIVE_INFINITY;
+  #wakePending = false;
+  #settled = false;
+
+  constructor(
+    target: Target,
+    iter: IovIter,
+    offset: number,
+    bytes: number,
+    direction: Direction,
+    options: TransferOptions,
+    resolve: (outcome: Outcome) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#target = target;
+    this.#caller = iter;
+    this.#offset = offset;
+    this.#bytes = bytes;
+    this.#direction = direction;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#depth = options.depth ?? target.bestDepth;
+    this.#bytesInFlightMax = options.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
+    this.#limitsAt = (at, way) => target.limitsAt(at, way);
+    this.#origin = iter.dup();
+    this.#cancellable = options.signal === undefined ? null : new Set();
+    if (bytes > 0) this.#planners.push(this.#planFrom(this.#origin.dup(), offset, bytes));
+  }
+
+  start(): void {
+    const { signal } = this.#options;
+    if (signal !== undefined) {
+      if (signal.aborted) return this.#abort(signal);
+      const onAbort = (): void => this.#abort(signal);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#onSettled = () => signal.removeEventListener('abort', onAbort);
+    }
+    this.#pump();
+  }
+
+  #onSettled: () => void = () => {};
+
+  #planFrom(iter: IovIter, offset: number, bytes: number): Planner {
+    const { layout } = this.#target;
+    const input = { iter, offset, bytes, direction: this.#direction, limitsAt: this.#limitsAt, pages: hostPages() };
+    return new Planner(layout === undefined ? input : { ...input, layout });
+  }
+
+  // ---- going out -------------------------------------------------------------------------------------------------
+
+  #pump(): void {
+    try {
+      this.#sendWhileRoom();
+    } catch (error) {
+      // The iterator refused: its memory was detached meanwhile. What is in flight is still awaited.
+      this.#fail(error);
+    }
+    this.#settleIfDone();
+  }
+
+  /** Draws and submits until something is full, all is drawn, or the turn's time is used up. */
+  #sendWhileRoom(): void {
+    let drawn = 0;
+    let startMs = -1;
+    while (this.#error === null && this.#hasRoom()) {
+      const request = this.#waiting.shift() ?? this.#draw();
+      if (request === null) return;
+      if (!this.#stage(request) || !this.#send(request)) return;
+      drawn++;
+      if (drawn % REQUESTS_PER_CLOCK_CHECK !== 0 && request.stagedBytes === 0) continue;
+      if (startMs < 0) startMs = performance.now();
+      else if (performance.now() - startMs > TURN_BUDGET_MS) return this.#pumpNextTurn();
+    }
+  }
+
+  #pumpNextTurn(): void {
+    if (this.#wakePending) return;
+    this.#wakePending = true;
+    setImmediate(this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#wakePending = false;
+    if (!this.#settled) this.#pump();
+  };
+
+  #hasRoom(): boolean {
+    if (this.#inFlight === 0) return true;
+    if (this.#wakePending) return false;
+    return this.#inFlight < this.#depth && this.#inFlightBytes < this.#bytesInFlightMax;
+  }
+
+  #draw(): Request | null {
+    while (this.#planners.length > 0) {
+      const planner = this.#planners[this.#planners.length - 1];
+      assert(planner !== undefined, 'a planner is drawn from');
+      const request = idleRequests.pop() ?? new Request();
+      if (planner.offset < this.#end && planner.next(request)) {
+        request.attempts = 0;
+        request.dsync = this.#options.dsync === true;
+        return request;
+      }
+      recycle(request);
+      this.#planners.pop();
+    }
+    return null;
+  }
+
+  /** Gets the request its lease and, for a write, its bytes. False: no room in the pool now; it waits. */
+  #stage(request: Request): boolean {
+    if (request.stagedBytes === 0 || request.lease !== null) return true;
+    const pool = stagingPool();
+    const lease = pool.lease(request.stagedBytes);
+    if (lease === null) {
+      this.#waiting.unshift(request);
+      this.#wakePending = true;
+      pool.onceFree(this.#wake);
+      return false;
+    }
+    request.lease = lease;
+    placeStaged(request, lease);
+    if (this.#direction === 'read') return true;
+    try {
+      copyIn(request, this.#scratchIter());
+    } catch (error) {
+      recycle(request);
+      throw error;
+    }
+    return true;
+  }
+
+  #scratchIter(): IovIter {
+    this.#scratch ??= this.#origin.dup();
+    return this.#scratch;
+  }
+
+  /** False: the target is full; the request waits. */
+  #send(request: Request): boolean {
+    request.begin(this);
+    if (!this.#target.submit(request)) {
+      request.takeBack();
+      this.#waiting.unshift(request);
+      this.#wakePending = true;
+      this.#target.onceDrained(this.#wake);
+      return false;
+    }
+    this.#inFlight++;
+    this.#inFlightBytes += request.bytes;
+    this.#requests++;
+    this.#copiedBytes += request.copiedBytes;
+    this.#cancellable?.add(request);
+    return true;
+  }
+
+  // ---- coming back -----------------------------------------------------------------------------------------------
+
+  answered(request: Request, bytes: number, short: Short): void {
+    const payload = Math.max(0, Math.min(bytes - headPadBytes(request), request.payloadBytes));
+    if (!this.#delivered(request, payload)) return;
+    if (request.viaCache) this.#bufferedBytes += payload;
+    this.#done(request.payloadOffset, payload);
+    if (payload < request.payloadBytes) this.#shortened(request, payload, short);
+    else this.#stalls = 0;
+    this.#tellProgress();
+  }
+
+  /** Copies what was staged for a read to where it belongs. False: the caller's memory was detached meanwhile. */
+  #delivered(request: Request, payload: number): boolean {
+    if (this.#direction === 'write' || request.stagedBytes === 0 || payload === 0) return true;
+    try {
+      copyOut(request, payload, this.#scratchIter());
+      return true;
+    } catch (error) {
+      this.#mark(request.payloadOffset, payload, 'unknown');
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #tellProgress(): void {
+    const { onProgress } = this.#options;
+    if (onProgress === undefined) return;
+    try {
+      onProgress(this.#doneBytes);
+    } catch (error) {
+      // The caller's own: it surfaces as an uncaught exception, and must not keep the request from being released.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
+  #done(offset: number, bytes: number): void {
+    if (bytes === 0) return;
+    this.#doneBytes += bytes;
+    // One request that did it all needs no ledger.
+    if (bytes < this.#bytes) this.#mustLedger().mark(offset, bytes, 'done');
+  }
+
+  #mustLedger(): Ledger {
+    this.#ledger ??= new Ledger(this.#offset, this.#bytes);
+    return this.#ledger;
+  }
+
+  #shortened(request: Request, payload: number, short: Short): void {
+    const reached = request.payloadOffset + payload;
+    if (short === 'hole') return this.#fillHole(request, payload);
+    if (short === 'end') {
+      if (this.#direction === 'read') this.#end = Math.min(this.#end, reached);
+      else this.#fail(shortWrite(this.#target, reached));
+      return;
+    }
+    this.#resume(request, payload);
+  }
+
+  /** What is missing up to the target's size reads as zeros; beyond the size the data ends. */
+  #fillHole(request: Request, payload: number): void {
+    assert(this.#direction === 'read', 'a hole answers a read');
+    const reached = request.payloadOffset + payload;
+    const size = this.#target.size ?? reached;
+    const zeros = Math.max(0, Math.min(request.payloadBytes - payload, size - reached));
+    const scratch = this.#scratchIter();
+    scratch.restore(request.state);
+    scratch.advance(payload);
+    scratch.zero(zeros);
+    this.#done(reached, zeros);
+    if (payload + zeros < request.payloadBytes) this.#end = Math.min(this.#end, reached + zeros);
+  }
+
+  /**
+   * The rest is planned again from the last aligned boundary at or below what was reached, because O_DIRECT refuses to
+   * go on in mid-block. Example: 1,572,964 of 4,194,304 bytes at offset 0 with alignment 4096: on from 1,572,864, and
+   * the 100 bytes after it are moved twice.
+   */
+  #resume(request: Request, payload: number): void {
+    const reached = request.payloadOffset + payload;
+    const limits = this.#target.limitsAt(request.payloadOffset, this.#direction);
+    const alignment = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
+    const back = request.route === 'end' ? 0 : reached - alignDown(reached, alignment);
+    const kept = Math.max(0, payload - back);
+    this.#stalls = kept > 0 ? 0 : this.#stalls + 1;
+    // Sent, and not said to be done: only the resumed request can make it certain again.
+    if (this.#direction === 'write') this.#mark(reached, request.payloadBytes - payload, 'unknown');
+    if (this.#stalls > STALLS_MAX) {
+      this.#fail(noProgress(this.#target, reached));
+      return;
+    }
+    const iter = this.#origin.dup();
+    iter.restore(request.state);
+    iter.advance(kept);
+    this.#doneBytes -= payload - kept;
+    this.#planners.push(this.#planFrom(iter, request.payloadOffset + kept, request.payloadBytes - kept));
+  }
+
+  failed(request: Request, error: DioriteError): void {
+    const effect = this.#target.effectOf(error, this.#direction);
+    if (effect === 'retry' && request.attempts < ATTEMPTS_MAX && this.#error === null) {
+      request.again = true;
+      return;
+    }
+    if (effect === 'unknown') this.#mark(request.touchedOffset, request.touchedBytes, 'unknown');
+    this.#fail(error);
+  }
+
+  #mark(offset: number, bytes: number, state: 'unknown'): void {
+    this.#mustLedger().mark(offset, bytes, state);
+  }
+
+  released(request: Request): void {
+    this.#inFlight--;
+    this.#inFlightBytes -= request.bytes;
+    this.#cancellable?.delete(request);
+    if (request.again && this.#error === null) {
+      request.again = false;
+      this.#waiting.push(request);
+      // On the next turn: EAGAIN at once and again must not hold the event loop.
+      this.#pumpNextTurn();
+      return;
+    }
+    recycle(request);
+    this.#pump();
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------------------------
+
+  #fail(error: unknown): void {
+    this.#error ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  #abort(signal: AbortSignal): void {
+    this.#fail(errors.aborted(signal.reason));
+    if (this.#cancellable !== null) for (const request of this.#cancellable) this.#target.cancel(request);
+    this.#settleIfDone();
+  }
+
+  #settleIfDone(): void {
+    if (this.#settled || this.#inFlight > 0) return;
+    if (this.#error === null && (this.#wakePending || this.#waiting.length > 0 || this.#planners.length > 0)) return;
+    this.#settled = true;
+    for (const request of this.#waiting) recycle(request);
+    this.#waiting = [];
+    this.#onSettled();
+    if (this.#error === null) this.#succeed();
+    else this.#rejectWith(this.#error);
+  }
+
+  #succeed(): void {
+    const bytes = Math.min(this.#bytes, Math.max(0, this.#end - this.#offset));
+    if (this.#ledger !== null) assert(this.#ledger.doneFrom(this.#offset) >= bytes, 'what is told as done is done');
+    else assert(this.#doneBytes === bytes, 'what is told as done is done');
+    this.#moveCaller(bytes);
+    const target = this.#target;
+    const stable = this.#direction === 'write' && (target.durable === 'answer' || this.#options.dsync === true);
+    this.#resolve(
+      new TransferOutcome(
+        this.#offset,
+        bytes,
+        this.#requests,
+        this.#copiedBytes,
+        this.#bufferedBytes,
+        target.ioMode(this.#direction),
+        stable,
+      ),
+    );
+  }
+
+  #rejectWith(error: Error): void {
+    const ledger = this.#mustLedger();
+    const bytes = Math.min(ledger.doneFrom(this.#offset), this.#bytes);
+    this.#moveCaller(bytes);
+    if (error instanceof DioriteError) {
+      error.offset = this.#offset;
+      error.length = this.#bytes;
+      error.bytes = bytes;
+      error.extents = ledger.extents();
+    }
+    this.#reject(error);
+  }
+
+  #moveCaller(bytes: number): void {
+    // The caller may have moved it meanwhile: then it is the caller's, and a position past its end is not forced on it.
+    if (bytes > 0) this.#caller.advance(Math.min(bytes, this.#caller.count));
+  }
+}
+
+function recycle(request: Request): void {
+  request.lease?.release();
+  request.lease = null;
+  request.again = false;
+  request.segments.clear();
+  if (idleRequests.length < IDLE_REQUESTS_MAX) idleRequests.push(request);
+}
+
+function shortWrite(target: Target, offset: number): DioriteError {
+  return errors.make('ERR_DIORITE_SHORT', `${target.name}: ended at offset ${offset}, before all bytes were written`, {
+    path: target.name,
+  });
+}
+
+function noProgress(target: Target, offset: number): DioriteError {
+  const message = `${target.name}: ${STALLS_MAX} answers in a row moved nothing past offset ${offset}`;
+  return errors.make('ERR_DIORITE_NO_PROGRESS', message, { path: target.name });
+}
