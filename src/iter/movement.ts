@@ -1,0 +1,72 @@
+// Where an iterator stands, and the two steps that all its movement is made of.
+import { assert } from '../base/assert.js';
+import type { Segments } from './segments.js';
+
+/** What `saveState` fills and `restore` takes. A plain object, to be used again and again. */
+export interface IterState {
+  /** Index of the current segment; the number of segments once all are consumed. */
+  segment: number;
+  /** Bytes consumed of the current segment. */
+  iovOffset: number;
+  /** Bytes left; the segments may hold more (see truncate). */
+  count: number;
+}
+
+export class Position implements IterState {
+  segment = 0;
+  iovOffset = 0;
+  count: number;
+  /** A walk calls back from here: the iterator may not be moved. */
+  walked = false;
+
+  constructor(count: number) {
+    this.count = count;
+  }
+
+  set(state: IterState): void {
+    this.segment = state.segment;
+    this.iovOffset = state.iovOffset;
+    this.count = state.count;
+  }
+}
+
+/** How many bytes lie between the first segment's start and the position. */
+export function consumed(segments: Segments, at: IterState): number {
+  return segments.before(at.segment) + at.iovOffset;
+}
+
+/**
+ * Consumes `bytes`, and drops every segment that is then covered, empty ones too: a step of 0 leaves the position at a
+ * byte, or behind the last segment.
+ */
+export function stepForward(segments: Segments, at: IterState, bytes: number): void {
+  assert(bytes <= at.count, 'a step forward stays within the count');
+  at.count -= bytes;
+  let offset = at.iovOffset + bytes;
+  let segment = at.segment;
+  while (segment < segments.count) {
+    const length = segments.lengthOf(segment);
+    if (offset < length) break;
+    offset -= length;
+    segment++;
+  }
+  assert(segment < segments.count || offset === 0, 'the segments hold what the count says');
+  at.segment = segment;
+  at.iovOffset = offset;
+}
+
+/**
+ * Gives `bytes` back. A boundary is the start of the later segment, never the end of the earlier one; where the
+ * position was already at a segment's start, going back lands in the nearest segment that holds a byte of it.
+ */
+export function stepBack(segments: Segments, at: IterState, bytes: number): void {
+  assert(bytes <= consumed(segments, at), 'a step back stays behind the start');
+  at.count += bytes;
+  let left = bytes;
+  while (left > at.iovOffset) {
+    left -= at.iovOffset;
+    at.segment--;
+    at.iovOffset = segments.lengthOf(at.segment);
+  }
+  at.iovOffset -= left;
+}

@@ -1,0 +1,185 @@
+// The walkers: runs and pages of memory, in order, without moving further than what was accepted.
+import { assert } from '../base/assert.js';
+import { errors } from '../base/errors.js';
+import { PAGE_SIZE } from '../base/integers.js';
+import { type IterState, type Position, stepForward } from './movement.js';
+import type { PageSource } from './page-source.js';
+import { mustHold, type Segments } from './segments.js';
+
+/** A contiguous piece of memory. A plain object that `peekRun` fills, to be used again and again. */
+export interface Run {
+  buffer: ArrayBufferLike;
+  byteOffset: number;
+  length: number;
+}
+
+/** `false` stops, and the fragment is not consumed; anything else accepts it. A promise is an error. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing accepts
+export type PageCallback = (page: number, from: number, size: number) => void | boolean;
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing accepts
+export type RunCallback = (buffer: ArrayBufferLike, byteOffset: number, size: number) => void | boolean;
+
+const NO_MEMORY: ArrayBuffer = new ArrayBuffer(0);
+
+export function newRun(): Run {
+  return { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
+}
+
+/**
+ * The longest run at the position, at most `maxBytes`, to `run`. Neighbours merge inside one ArrayBuffer only: two
+ * buffers have two owners, however their addresses lie. It looks no further than it must to fill `maxBytes`.
+ */
+export function peekRun(segments: Segments, at: IterState, run: Run, maxBytes: number): number {
+  const limit = Math.min(maxBytes, at.count);
+  run.length = 0;
+  if (limit === 0) return 0;
+  let piece = segments.pieceAt(at.segment, at.iovOffset);
+  let skipped = segments.before(at.segment) + at.iovOffset - segments.pieceBefore(piece);
+  while (skipped >= segments.pieceLength(piece)) skipped -= segments.pieceLength(piece++);
+  const buffer = segments.bufferOf(piece);
+  const start = segments.startOf(piece) + skipped;
+  let length = segments.pieceLength(piece) - skipped;
+  for (let next = piece + 1; length < limit && next < segments.pieces; next++) {
+    const more = segments.pieceLength(next);
+    if (more === 0) continue;
+    if (segments.bufferOf(next) !== buffer || segments.startOf(next) !== start + length) break;
+    length += more;
+  }
+  if (length > limit) length = limit;
+  mustHold(buffer, start + length);
+  run.buffer = buffer;
+  run.byteOffset = start;
+  run.length = length;
+  return length;
+}
+
+/** Whether a callback accepted. */
+function accepted(result: unknown): boolean {
+  if (result === undefined) return true;
+  if (result === false) return false;
+  if (result !== null && typeof result === 'object' && 'then' in result && typeof result.then === 'function')
+    throw errors.make(
+      'ERR_DIORITE_ASYNC_CALLBACK',
+      'The callback returned a promise. It must accept its fragment by returning',
+    );
+  return true;
+}
+
+/** Walks until `size` bytes are accepted or the iterator ends; `step` returns false to stop. Returns what was accepted. */
+function walk(at: Position, size: number, step: (maxBytes: number) => boolean): number {
+  const start = at.count;
+  const end = start - Math.min(size, start);
+  at.walked = true;
+  try {
+    while (at.count > end) {
+      const before = at.count;
+      if (!step(before - end)) break;
+      assert(at.count < before, 'each step of a walk consumes a byte');
+    }
+  } finally {
+    at.walked = false;
+  }
+  return start - at.count;
+}
+
+export function forEachRun(segments: Segments, at: Position, size: number, f: RunCallback): number {
+  const run = newRun(); // its own: f may start other walks
+  return walk(at, size, (maxBytes) => {
+    const length = peekRun(segments, at, run, maxBytes);
+    if (!accepted(f(run.buffer, run.byteOffset, length))) return false;
+    stepForward(segments, at, length);
+    return true;
+  });
+}
+
+/** The medium-sized batch: large enough that what `get` and `put` cost by the call vanishes in the pages. */
+const BATCH_PAGES = 64;
+/** Arrays that no walk uses now. A walk within a walk takes another one; beyond this depth they are garbage. */
+const SPARE_MAX = 8;
+const spareBatches: Int32Array[] = [];
+
+/**
+ * Pages are held while they are offered, and put back batch by batch, all of them, accepted or not: who wants one
+ * for longer takes it from the source itself.
+ *
+ *      segment     |······[=====|=========|=========|=====]·|
+ *      fragments          from..PAGE  0..PAGE    …   0..size       from + size ≤ PAGE_SIZE
+ */
+export function forEachPage(
+  segments: Segments,
+  at: Position,
+  size: number,
+  f: PageCallback,
+  source: PageSource,
+): number {
+  const batch = spareBatches.pop() ?? new Int32Array(BATCH_PAGES);
+  try {
+    return walk(at, size, (maxBytes) => offerBatch(segments, at, maxBytes, f, source, batch));
+  } finally {
+    if (spareBatches.length < SPARE_MAX) spareBatches.push(batch);
+  }
+}
+
+/** Takes as many pages of the current segment as the source gives at once, offers them, and puts them back. */
+function offerBatch(
+  segments: Segments,
+  at: Position,
+  maxBytes: number,
+  f: PageCallback,
+  source: PageSource,
+  batch: Int32Array,
+): boolean {
+  stepForward(segments, at, 0);
+  const buffer = segments.bufferOf(at.segment);
+  const byteOffset = segments.startOf(at.segment) + at.iovOffset;
+  const length = Math.min(segments.lengthOf(at.segment) - at.iovOffset, maxBytes);
+  mustHold(buffer, byteOffset + length);
+  const inPage = source.offsetInPage(buffer);
+  if (inPage < 0) throw errors.make('ERR_DIORITE_UNSUPPORTED', 'Pages were asked of memory whose address is not known');
+  const from = (inPage + byteOffset) % PAGE_SIZE;
+  const wanted = Math.min(BATCH_PAGES, Math.ceil((from + length) / PAGE_SIZE));
+  const got = source.get(buffer, byteOffset, length, batch, 0, wanted);
+  assert(got >= 1 && got <= wanted, 'a page source gives at least one page and no more than asked');
+  try {
+    return offerPages(segments, at, f, batch, got, from, length);
+  } finally {
+    source.put(batch, 0, got);
+  }
+}
+
+function offerPages(
+  segments: Segments,
+  at: Position,
+  f: PageCallback,
+  batch: Int32Array,
+  pages: number,
+  firstFrom: number,
+  bytes: number,
+): boolean {
+  let from = firstFrom;
+  let left = bytes;
+  for (let i = 0; i < pages; i++) {
+    const page = batch[i];
+    assert(page !== undefined, 'a batch holds the pages that the source gave');
+    const size = Math.min(PAGE_SIZE - from, left);
+    if (!accepted(f(page, from, size))) return false;
+    stepForward(segments, at, size);
+    left -= size;
+    from = 0;
+  }
+  return true;
+}
+
+/** A bvec names its pages, which the library holds anyway: nothing is taken and nothing put back. */
+export function forEachPageOfBvecs(segments: Segments, at: Position, size: number, f: PageCallback): number {
+  return walk(at, size, (maxBytes) => {
+    stepForward(segments, at, 0);
+    const bvec = segments.bvecAt(at.segment);
+    const offset = bvec.offset + at.iovOffset;
+    const from = offset % PAGE_SIZE;
+    const fragment = Math.min(PAGE_SIZE - from, bvec.length - at.iovOffset, maxBytes);
+    if (!accepted(f(bvec.page + (offset - from) / PAGE_SIZE, from, fragment))) return false;
+    stepForward(segments, at, fragment);
+    return true;
+  });
+}
