@@ -1,6 +1,6 @@
 // What one request to a target may look like, by place. Pure data: a target hands it out, the planner obeys it.
 import { assert } from '../base/assert.js';
-import { isPowerOfTwo } from '../base/integers.js';
+import { isPowerOfTwo, PAGE_SIZE } from '../base/integers.js';
 
 /** `write`: bytes go from memory to the target (the kernel's ITER_SOURCE). `read`: the other way (ITER_DEST). */
 export type Direction = 'read' | 'write';
@@ -32,21 +32,35 @@ export interface Limits {
   readonly until: number;
 }
 
+/** Alignments stay below this, so that a planner can mask with 32-bit operators whatever the size of an offset. */
+const ALIGNMENT_MAX = 2 ** 30;
+
+/** What is wrong with limits that no request could obey, or null. */
+export function limitsProblem(limits: Limits, offset: number): string | null {
+  const { memoryAlignment, offsetAlignment, endAlignment, boundaryBytes, until } = limits;
+  if (!isPowerOfTwo(memoryAlignment)) return 'memoryAlignment must be a power of two';
+  // Pages are all that is known of where memory lies.
+  if (memoryAlignment > PAGE_SIZE) return `memoryAlignment must be at most ${PAGE_SIZE}`;
+  if (!isPowerOfTwo(offsetAlignment)) return 'offsetAlignment must be a power of two';
+  if (!isPowerOfTwo(endAlignment)) return 'endAlignment must be a power of two';
+  if (endAlignment < offsetAlignment) return 'endAlignment must be at least offsetAlignment';
+  if (endAlignment > ALIGNMENT_MAX) return `endAlignment must be at most ${ALIGNMENT_MAX}`;
+  if (!(limits.bestBytes >= endAlignment && limits.bestBytes <= limits.maxBytes))
+    return 'endAlignment <= bestBytes <= maxBytes must hold';
+  if (limits.bestBytes % offsetAlignment !== 0) return 'bestBytes must be a multiple of offsetAlignment';
+  if (!(limits.bestSegments >= 1 && limits.bestSegments <= limits.maxSegments))
+    return '1 <= bestSegments <= maxSegments must hold';
+  if (!(limits.copyBreakBytes >= 0)) return 'copyBreakBytes must be at least 0';
+  if (!(boundaryBytes >= 0 && boundaryBytes % endAlignment === 0))
+    return 'boundaryBytes must be 0 or a multiple of endAlignment';
+  if (until !== Number.POSITIVE_INFINITY && until % endAlignment !== 0)
+    return 'until must be Infinity or a multiple of endAlignment';
+  if (!(until > offset)) return 'until must lie behind the offset that limits are asked for';
+  return null;
+}
+
 /** Refuses limits that no request could obey: a target's bug must not become a planner's endless loop. */
 export function assertLimits(limits: Limits, offset: number): void {
-  assert(isPowerOfTwo(limits.memoryAlignment), 'memoryAlignment is a power of two');
-  assert(isPowerOfTwo(limits.offsetAlignment), 'offsetAlignment is a power of two');
-  assert(isPowerOfTwo(limits.endAlignment), 'endAlignment is a power of two');
-  assert(limits.endAlignment >= limits.offsetAlignment, 'endAlignment is at least offsetAlignment');
-  assert(
-    limits.bestBytes >= limits.endAlignment && limits.bestBytes <= limits.maxBytes,
-    'endAlignment <= bestBytes <= maxBytes',
-  );
-  assert(limits.bestBytes % limits.offsetAlignment === 0, 'bestBytes is a multiple of offsetAlignment');
-  assert(limits.bestSegments >= 1 && limits.bestSegments <= limits.maxSegments, '1 <= bestSegments <= maxSegments');
-  assert(
-    limits.boundaryBytes === 0 || limits.boundaryBytes % limits.endAlignment === 0,
-    'boundaryBytes is a multiple of endAlignment',
-  );
-  assert(limits.until > offset, 'limits hold for at least one byte');
+  const problem = limitsProblem(limits, offset);
+  assert(problem === null, problem ?? '');
 }

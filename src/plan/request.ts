@@ -39,6 +39,18 @@ export class SegmentList {
 }
 
 /**
+ * Why payload bytes pass through staging; the four add up to `copiedBytes`. `unknown`: nobody knows where the memory
+ * lies. `misaligned`: it does not lie where the target wants it. `fraction`: what a run holds of a block of the target
+ * that it does not fill. `small`: could go as it lies, and copying is cheaper.
+ */
+export interface CopiedWhy {
+  unknownBytes: number;
+  misalignedBytes: number;
+  fractionBytes: number;
+  smallBytes: number;
+}
+
+/**
  * Reused: `Planner.next(request)` fills it, and it holds until it is filled again.
  *
  *      target    |·····[======================]···|        offset … offset+bytes      on the wire
@@ -61,6 +73,7 @@ export class PlannedRequest {
   stagedBytes = 0;
   /** How many payload bytes pass through staging. */
   copiedBytes = 0;
+  readonly copiedWhy: CopiedWhy = { unknownBytes: 0, misalignedBytes: 0, fractionBytes: 0, smallBytes: 0 };
   cut: Cut = 'end';
   /** The caller's iterator at the first payload byte: what a staged copy starts from. */
   readonly state: IterState = { segment: 0, iovOffset: 0, count: 0 };

@@ -1,0 +1,374 @@
+// The planner: lays an iterator over a target's range as requests, one at a time. Pure, lazy, synchronous.
+import { assert } from '../base/assert.js';
+import { errors } from '../base/errors.js';
+import type { IovIter, Run } from '../iter/iov-iter.js';
+import { type Layout, LayoutCursor } from './layout.js';
+import { assertLimits, type Direction, type Limits } from './limits.js';
+import type { Cut, PlannedRequest } from './request.js';
+
+/*
+ * How memory becomes segments. The planner walks the runs of the memory beside the target's positions and cuts each run
+ * into at most three parts. Example: blocks of 512 (offsetAlignment), memory at multiples of 512 (memoryAlignment),
+ * copyBreakBytes 4096; `|` are multiples of 512 in the target, A and B the runs, both aligned where a block begins:
+ *
+ *      target    |.......|.......| … |.......|.......|.......|.......|
+ *      runs      A A A A A A A A A A A A A A A A A B B B B C C C C C C
+ *      parts     `------- body, 8 KiB ------´`tail´`head´`-- body ---´     C's body is 1 KiB: less than copyBreakBytes
+ *      segments  [ A as it lies              ][staged: A's tail, B, C ]    2 segments: three staged parts are one
+ *
+ *   head, tail   what does not fill a block of the target: staged. A run that is misaligned or unknown is all head.
+ *   body         goes as it lies when it is long (copyBreakBytes); a small one is staged if it has a staged neighbour, or
+ *                a small one, to merge with: copying it then saves a segment. A small one alone saves nothing: it goes.
+ *
+ * Hence #open, the state of the last segment:    CLOSED  a long body, or none: the next part starts a segment
+ *                                                LONE    one small body, as it lies; becomes STAGED if anything merges
+ *                                                STAGED  grows with every part that is staged
+ * Segments begin and end at multiples of offsetAlignment, because only bodies close a staged one, and they begin there.
+ *
+ * Writes also have ends: what does not fill endAlignment goes by route 'end'. Write of 100 … 9000, endAlignment 4096:
+ *
+ *      target    |..............|..............|..............|
+ *      requests     [   end     ][    direct   ][end ]              100 … 4096 … 8192 … 9000
+ *
+ * Reads are widened instead: the pad is part of a staged segment, so it never lands in the caller's memory.
+ */
+
+const CLOSED = 0;
+const LONE = 1;
+const STAGED = 2;
+type Open = typeof CLOSED | typeof LONE | typeof STAGED;
+
+export interface PlannerInput {
+  /** The planner's own duplicate: it moves it. */
+  readonly iter: IovIter;
+  /** The range in the target; `iter` holds at least `bytes`. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly direction: Direction;
+  /** Asked once for each request, at the offset of its first payload byte. */
+  readonly limitsAt: (offset: number, direction: Direction) => Limits;
+  /** Where the memory lies: a PageSource will do. */
+  readonly pages: { offsetInPage(buffer: ArrayBufferLike): number };
+  readonly layout?: Layout | undefined;
+}
+
+/** `n % (mask + 1)` for a power of two below 2^31: exact for every integer to 2^53, as ToInt32 keeps the low bits. */
+function phase(n: number, mask: number): number {
+  return n & mask;
+}
+
+export class Planner {
+  readonly #iter: IovIter;
+  readonly #end: number;
+  readonly #direction: Direction;
+  readonly #limitsAt: (offset: number, direction: Direction) => Limits;
+  readonly #pages: { offsetInPage(buffer: ArrayBufferLike): number };
+  readonly #layout: LayoutCursor | null;
+  readonly #isDiscard: boolean;
+  readonly #run: Run = { buffer: new ArrayBuffer(0), byteOffset: 0, length: 0 };
+  #offset: number;
+  #limits: Limits | null = null;
+  #asItLies = false;
+  #open: Open = CLOSED;
+  /** The ArrayBuffer of the last run, and where in its page it begins: asked once for runs in a row. */
+  #buffer: ArrayBufferLike | null = null;
+  #bufferInPage = -1;
+
+  constructor(input: PlannerInput) {
+    assert(input.bytes <= input.iter.count, 'the memory of a plan holds its range');
+    this.#iter = input.iter;
+    this.#offset = input.offset;
+    this.#end = input.offset + input.bytes;
+    this.#direction = input.direction;
+    this.#limitsAt = input.limitsAt;
+    this.#pages = input.pages;
+    this.#layout = input.layout === undefined ? null : new LayoutCursor(input.layout, this.#end);
+    this.#isDiscard = input.iter.kind === 'discard';
+    if (this.#isDiscard && this.#direction === 'write')
+      throw errors.make('ERR_DIORITE_DIRECTION', 'A discard iterator has no bytes to write');
+  }
+
+  /** Bytes of the range that no request has been planned for. */
+  get remaining(): number {
+    return this.#end - this.#offset;
+  }
+
+  /** Where in the target the next request's payload begins. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Fills `request` with the next request, in file order; false at the end of the range. */
+  next(request: PlannedRequest): boolean {
+    if (this.#offset >= this.#end) return false;
+    const limits = this.#limitsHere();
+    this.#place(request, limits);
+    const bytes = this.#measure(request, limits);
+    this.#iter.saveState(request.state);
+    if (request.route === 'end') this.#fillEnd(request, limits, bytes);
+    else this.#fill(request, limits, bytes);
+    assert(request.payloadBytes > 0, 'every request of a plan makes progress');
+    this.#offset += request.payloadBytes;
+    return true;
+  }
+
+  #limitsHere(): Limits {
+    const limits = this.#limitsAt(this.#offset, this.#direction);
+    if (limits !== this.#limits || limits.until <= this.#offset) {
+      assertLimits(limits, this.#offset);
+      this.#limits = limits;
+      // Such a target takes any memory, even at an unknown address, and copying never pays.
+      this.#asItLies = limits.memoryAlignment === 1 && limits.offsetAlignment === 1 && limits.copyBreakBytes === 0;
+    }
+    return limits;
+  }
+
+  /** Where the request begins: its unit, and its offset there. */
+  #place(request: PlannedRequest, limits: Limits): void {
+    request.direction = this.#direction;
+    request.payloadOffset = this.#offset;
+    request.unit = '';
+    request.offset = this.#offset;
+    if (this.#layout === null) return;
+    this.#layout.locate(this.#offset, limits.bestBytes);
+    request.unit = this.#layout.unit;
+    request.offset = this.#layout.unitOffset;
+  }
+
+  /** How many payload bytes the request may have, and by which route; widens the start of a read. Sets the cut. */
+  #measure(request: PlannedRequest, limits: Limits): number {
+    let bytes = this.#end - this.#offset;
+    let cut: Cut = 'end';
+    if (this.#layout !== null && this.#layout.bytes < bytes) {
+      bytes = this.#layout.bytes;
+      cut = 'unit';
+    }
+    if (limits.until - this.#offset < bytes) {
+      bytes = limits.until - this.#offset;
+      cut = 'limits';
+    }
+    request.route = 'direct';
+    let most = limits.bestBytes;
+    if (this.#direction === 'write') {
+      const mask = limits.endAlignment - 1;
+      const into = phase(request.offset, mask);
+      if (into !== 0 || bytes < limits.endAlignment) return this.#measureEnd(request, limits, bytes, cut);
+      const over = phase(bytes, mask);
+      if (over !== 0) {
+        bytes -= over;
+        cut = 'route';
+      }
+      most -= phase(most, mask);
+    }
+    if (limits.boundaryBytes !== 0) {
+      const toBoundary = limits.boundaryBytes - (request.offset % limits.boundaryBytes);
+      if (toBoundary < bytes) {
+        bytes = toBoundary;
+        cut = 'boundary';
+      }
+    }
+    const pad = this.#direction === 'read' ? phase(request.offset, limits.offsetAlignment - 1) : 0;
+    request.offset -= pad;
+    if (most - pad < bytes) {
+      bytes = most - pad;
+      cut = 'best-bytes';
+    }
+    request.cut = cut;
+    return bytes;
+  }
+
+  /** The end of a write: up to the next multiple of endAlignment, or as far as the range goes in this block. */
+  #measureEnd(request: PlannedRequest, limits: Limits, bytes: number, cut: Cut): number {
+    request.route = 'end';
+    const toBlock = limits.endAlignment - phase(request.offset, limits.endAlignment - 1);
+    request.cut = bytes <= toBlock ? cut : 'route';
+    return Math.min(bytes, toBlock);
+  }
+
+  /** The end of a write takes any memory; only the number of segments can cut it short. */
+  #fillEnd(request: PlannedRequest, limits: Limits, bytes: number): void {
+    this.#clear(request);
+    while (request.bytes < bytes) {
+      if (request.segments.count === limits.maxSegments) {
+        request.cut = 'best-segments';
+        break;
+      }
+      const length = this.#peek(bytes - request.bytes);
+      request.segments.push(this.#run.buffer, this.#run.byteOffset, length, false);
+      request.bytes += length;
+      this.#iter.advance(length);
+    }
+    request.payloadBytes = request.bytes;
+  }
+
+  /** `bytes` end at a multiple of the grain, or (reads) where the range or unit ends. */
+  #fill(request: PlannedRequest, limits: Limits, bytes: number): void {
+    // A direct request ends at a multiple of this, so that the next one can begin there.
+    const grain = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
+    const pad = this.#padOf(request);
+    let payload = bytes;
+    this.#clear(request);
+    if (pad > 0) this.#stage(request, limits, pad);
+    for (let left = bytes; left > 0; ) {
+      const length = this.#peek(left);
+      const taken = this.#split(request, limits, length);
+      if (taken > 0) this.#iter.advance(taken);
+      left -= taken;
+      if (taken === length) continue;
+      // Segments have run out. Parts that want a segment of their own begin at multiples of offsetAlignment.
+      if (request.bytes < grain) {
+        this.#stageAll(request);
+        continue;
+      }
+      payload = bytes - left - phase(request.bytes, grain - 1);
+      request.cut = 'best-segments';
+      if (payload === bytes - left) break;
+      // Not a multiple of the grain. The same walk over fewer bytes takes no more segments: see the drawing.
+      this.#iter.restore(request.state);
+      this.#fill(request, limits, payload);
+      return;
+    }
+    this.#finish(request, limits, pad, payload);
+  }
+
+  /** What `measure` widened the start of a read by. */
+  #padOf(request: PlannedRequest): number {
+    const start = this.#layout === null ? this.#offset : this.#layout.unitOffset;
+    return start - request.offset;
+  }
+
+  #clear(request: PlannedRequest): void {
+    const why = request.copiedWhy;
+    why.unknownBytes = 0;
+    why.misalignedBytes = 0;
+    why.fractionBytes = 0;
+    why.smallBytes = 0;
+    request.segments.clear();
+    request.bytes = 0;
+    request.stagedBytes = 0;
+    request.copiedBytes = 0;
+    this.#open = CLOSED;
+  }
+
+  /** Widens the tail of a read, and adds up. */
+  #finish(request: PlannedRequest, limits: Limits, pad: number, payload: number): void {
+    const mask = limits.offsetAlignment - 1;
+    const over = phase(request.bytes, mask);
+    if (over !== 0) {
+      assert(this.#direction === 'read' && this.#open === STAGED, 'only a read is widened, in a staged segment');
+      this.#stage(request, limits, mask + 1 - over);
+    }
+    request.payloadBytes = payload;
+    request.copiedBytes = request.stagedBytes - (request.bytes - payload);
+    assert(pad + payload <= request.bytes, 'the payload lies in its request');
+  }
+
+  /** The run at the position, or for a discard iterator, which has no memory, a run that can only be staged. */
+  #peek(maxBytes: number): number {
+    if (this.#isDiscard) return maxBytes;
+    const length = this.#iter.peekRun(this.#run, maxBytes);
+    assert(length > 0 && length <= maxBytes, 'the memory of a plan holds its range');
+    return length;
+  }
+
+  /** Splits a run into head, body and tail, and takes them. Returns how much it took before the segments ran out. */
+  #split(request: PlannedRequest, limits: Limits, length: number): number {
+    const why = request.copiedWhy;
+    if (this.#isDiscard) {
+      if (!this.#stage(request, limits, length)) return 0;
+      why.unknownBytes += length;
+      return length;
+    }
+    if (this.#asItLies) return this.#take(request, limits, 0, length) ? length : 0;
+    const inPage = this.#inPage();
+    if (inPage < 0) {
+      if (!this.#stage(request, limits, length)) return 0;
+      why.unknownBytes += length;
+      return length;
+    }
+    // The first byte where both alignments hold, if there is one: the coarser says where, the finer must agree there.
+    const grid = limits.offsetAlignment - 1;
+    const memory = limits.memoryAlignment - 1;
+    const address = inPage + this.#run.byteOffset;
+    const head = grid >= memory ? phase(-request.bytes, grid) : phase(-address, memory);
+    const isAligned = phase(request.bytes + head, grid) === 0 && phase(address + head, memory) === 0;
+    if (!isAligned || (head >= length && memory > grid)) {
+      if (!this.#stage(request, limits, length)) return 0;
+      why.misalignedBytes += length;
+      return length;
+    }
+    const body = head >= length ? 0 : length - head - phase(length - head, grid);
+    const first = body === 0 ? length : head;
+    if (first > 0) {
+      if (!this.#stage(request, limits, first)) return 0;
+      if (memory > grid) why.misalignedBytes += first;
+      else why.fractionBytes += first;
+    }
+    if (body === 0) return length;
+    if (!this.#take(request, limits, head, body)) return head;
+    const tail = length - head - body;
+    if (tail > 0) {
+      if (!this.#stage(request, limits, tail)) return head + body;
+      why.fractionBytes += tail;
+    }
+    return length;
+  }
+
+  #inPage(): number {
+    const buffer = this.#run.buffer;
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#bufferInPage = this.#pages.offsetInPage(buffer);
+    }
+    return this.#bufferInPage;
+  }
+
+  /** Adds bytes to the staged segment at the end, or starts one. False: there is no segment left. */
+  #stage(request: PlannedRequest, limits: Limits, bytes: number): boolean {
+    const segments = request.segments;
+    if (this.#open === CLOSED) {
+      if (segments.count === limits.bestSegments) return false;
+      segments.push(null, 0, bytes, true);
+    } else {
+      const last = segments.count - 1;
+      const length = segments.length[last] ?? 0;
+      if (this.#open === LONE) {
+        segments.buffer[last] = null;
+        segments.byteOffset[last] = 0;
+        segments.staged[last] = true;
+        request.stagedBytes += length;
+        request.copiedWhy.smallBytes += length;
+      }
+      segments.length[last] = length + bytes;
+    }
+    this.#open = STAGED;
+    request.bytes += bytes;
+    request.stagedBytes += bytes;
+    return true;
+  }
+
+  /** A body of the run at the position: as it lies, or staged where that saves a segment and is cheap. */
+  #take(request: PlannedRequest, limits: Limits, from: number, bytes: number): boolean {
+    const isSmall = bytes < limits.copyBreakBytes;
+    if (isSmall && this.#open !== CLOSED) {
+      request.copiedWhy.smallBytes += bytes;
+      return this.#stage(request, limits, bytes);
+    }
+    const segments = request.segments;
+    if (segments.count === limits.bestSegments) return false;
+    segments.push(this.#run.buffer, this.#run.byteOffset + from, bytes, false);
+    this.#open = isSmall ? LONE : CLOSED;
+    request.bytes += bytes;
+    return true;
+  }
+
+  /** More pieces than segments within one grain: only a copy of them all makes progress. */
+  #stageAll(request: PlannedRequest): void {
+    const bytes = request.bytes;
+    request.copiedWhy.smallBytes += bytes - request.stagedBytes;
+    request.segments.clear();
+    request.segments.push(null, 0, bytes, true);
+    request.stagedBytes = bytes;
+    this.#open = STAGED;
+  }
+}
