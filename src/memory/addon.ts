@@ -1,9 +1,13 @@
 // The addon's interface, and how it is found. Only memory/ and targets/ use it; without it everything has a slow way.
+import { createRequire } from 'node:module';
+
 /** What native/ exports. Numbers that may pass 2^31 are doubles; a result below 0 is −errno. */
 export interface Addon {
   /** Page-aligned, pre-faulted, zeroed memory, owned natively: it is unmapped when both the buffer and the handle are
    * gone. The handle is what in-flight work holds: it keeps the memory though the buffer is detached. Throws ENOMEM. */
   regionCreate(bytes: number): { buffer: ArrayBuffer; handle: object };
+  /** Detaches a region's buffer: its views have length 0 from now on. The memory stays until the handle goes too. */
+  regionDetach(buffer: ArrayBuffer): void;
   /** Bytes of regions that are mapped now, in the whole process. */
   regionBytes(): number;
   /** The address of the buffer's first byte; 0 for an empty or detached one. */
@@ -12,7 +16,8 @@ export interface Addon {
   /**
    * Runs an operation of engine.ts's table `Op` on the thread pool. `iov`: for READ and WRITE `iovCount` entries of
    * four 32-bit words from word `iovAt` (address low, high, length low, high: struct iovec on 64-bit little-endian),
-   * copied before this returns. `hold` is kept alive until `complete(result)` has been called.
+   * copied before this returns. `hold` is kept alive until `complete(result)` has been called. An offset of −1 reads or
+   * writes at the descriptor's own position (pipes). SEEK_DATA and SEEK_HOLE move that position.
    */
   job(
     op: number,
@@ -101,3 +106,73 @@ export const BLOCK_FACTS = {
   ioOptBytes: 5,
 } as const;
 export const BLOCK_FACTS_LENGTH = 6;
+
+/** Names of every function of Addon: one that lacks any is an older build and is not used. */
+const FUNCTIONS: readonly (keyof Addon)[] = [
+  'regionCreate',
+  'regionDetach',
+  'regionBytes',
+  'addressOf',
+  'job',
+  'fileFacts',
+  'blockFacts',
+  'cachedPages',
+  'ringCreate',
+];
+
+type Loaded = { readonly addon: Addon; readonly problem: null } | { readonly addon: null; readonly problem: string };
+
+/** One per isolate: this module is loaded anew in each worker, and so is the addon's state. */
+let loaded: Loaded | undefined;
+
+/**
+ * The addon, loaded at the first call; null where there is none. It is looked for as built beside the sources
+ * (build/Release), then as shipped (prebuilds/linux-x64.node). The environment variable DIORITE_ADDON=off turns it off.
+ */
+export function loadAddon(): Addon | null {
+  loaded ??= find();
+  return loaded.addon;
+}
+
+/** Why there is no addon, as one clause; null where there is. */
+export function addonProblem(): string | null {
+  loaded ??= find();
+  return loaded.problem;
+}
+
+function find(): Loaded {
+  if (process.env.DIORITE_ADDON === 'off') return refused('it is turned off by DIORITE_ADDON=off');
+  if (process.platform !== 'linux') return refused(`it is for Linux, and this is ${process.platform}`);
+  const require = createRequire(import.meta.url);
+  const places = ['build/Release/diorite.node', `prebuilds/${process.platform}-${process.arch}.node`];
+  for (const place of places) {
+    const found = tryLoad(require, place);
+    if (found !== undefined) return found;
+  }
+  return refused(`it was not built (${places.join(', ')})`);
+}
+
+function refused(problem: string): Loaded {
+  return { addon: null, problem };
+}
+
+/** Undefined: there is no such file, so the next place may have it. A file that does not load is never passed over. */
+function tryLoad(require: NodeJS.Require, place: string): Loaded | undefined {
+  const path = `../../../${place}`; // from dist/src/memory
+  let found: unknown;
+  try {
+    found = require(path);
+  } catch (error) {
+    if (!(error instanceof Error)) return refused(`${place} did not load: ${String(error)}`);
+    if ('code' in error && error.code === 'MODULE_NOT_FOUND') return undefined;
+    return refused(`${place} did not load: ${error.message.split('\n', 1)[0]}`);
+  }
+  if (isAddon(found)) return { addon: found, problem: null };
+  return refused(`${place} is of another version: build it again (npm run build:native)`);
+}
+
+function isAddon(value: unknown): value is Addon {
+  if (typeof value !== 'object' || value === null) return false;
+  const functions = new Map(Object.entries(value));
+  return FUNCTIONS.every((name) => typeof functions.get(name) === 'function');
+}
