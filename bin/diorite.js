@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// Starts the command line. What it needs is loaded when it is needed: --help and --version load next to nothing.
+import { main } from '../dist/src/cli/main.js';
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,33 @@
+// What the command line's exit status says. `--help` prints this table; errors are mapped here and nowhere else.
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  verify: 3,
+  sourceChanged: 4,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+const MEANINGS: readonly (readonly [number, string])[] = [
+  [EXIT.ok, 'done'],
+  [EXIT.failed, 'it failed or was refused; the destination is as it was'],
+  [EXIT.usage, 'wrong usage: an unknown option, a missing or a wrong argument'],
+  [EXIT.verify, '--verify: what was read back differs; not published'],
+  [EXIT.sourceChanged, 'the source changed while it was copied; not published'],
+  [EXIT.interrupted, 'interrupted (SIGINT); not published'],
+  [EXIT.terminated, 'terminated (SIGTERM, SIGHUP); not published'],
+];
+
+export function exitCodesText(): string {
+  const lines = MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
+  return ['Exit status:', ...lines].join('\n');
+}
+
+export function exitCodeOf(error: unknown): number {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_DIORITE_VERIFY') return EXIT.verify;
+  if (code === 'ERR_DIORITE_SOURCE_CHANGED') return EXIT.sourceChanged;
+  return EXIT.failed;
+}

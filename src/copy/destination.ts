@@ -1,0 +1,29 @@
+// What a copy writes to, and how it becomes visible: one class for each kind of thing.
+import type { DataRange, IoMode } from '../transfer/target.js';
+import type { Sink } from './pump.js';
+import type { Tally } from './tally.js';
+
+/**
+ * Life: opened → `reserve` → writes → `settle` → (read back, where it is verified) → `publish`, or `discard` at any
+ * time before. Both ends close it.
+ */
+export interface Destination extends Sink {
+  /** Where the bytes are in the end. */
+  readonly path: string;
+  /** Where they are until `publish`: what is read back; null where nothing can be. */
+  readonly readBackPath: string | null;
+  /** What was never written reads as zeros: holes need not be written. */
+  readonly freshReadsZero: boolean;
+  readonly tally: Tally;
+  readonly engine: string;
+  readonly engineReason: string;
+  /** Before the first byte: room for `bytes`, of which `ranges` hold data. Throws where it is known not to fit. */
+  reserve(bytes: number, ranges: () => AsyncIterable<DataRange>): Promise<void>;
+  /** After the last byte: the size is right, and the bytes are on stable storage where there is one. */
+  settle(bytes: number): Promise<void>;
+  ioMode(): IoMode;
+  /** Makes it visible under its name. Returns whether bytes and name are on stable storage. */
+  publish(): Promise<boolean>;
+  /** Leaves things as they were, as far as that can be done; never throws. */
+  discard(): Promise<void>;
+}

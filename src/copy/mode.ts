@@ -1,0 +1,45 @@
+// The permission bits and the owner that a copy gets: those that `cp` gives.
+import type { Stats } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { geteuid } from 'node:process';
+
+export interface Permissions {
+  readonly mode: number;
+  /** Null: whoever made the file. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+}
+
+const PERMISSION_BITS = 0o777;
+const ALL_BITS = 0o7777;
+const SET_USER_ID = 0o4000;
+const SET_GROUP_ID = 0o2000;
+const GROUP_EXECUTE = 0o010;
+
+/** Read from /proc: process.umask() reads by writing, which another thread may see. */
+async function readUmask(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'latin1');
+  const umask = /^Umask:\s*([0-7]+)$/m.exec(status)?.[1];
+  return umask === undefined ? process.umask() : Number.parseInt(umask, 8);
+}
+
+/** A new file: the source's bits without set-user-ID, set-group-ID and sticky, less the umask. */
+async function forNewFile(source: Stats): Promise<Permissions> {
+  return { mode: source.mode & PERMISSION_BITS & ~(await readUmask()), owner: null };
+}
+
+/**
+ * A file that is replaced keeps its bits and its owner, as when its bytes are written over: the kernel then takes
+ * set-user-ID away, and set-group-ID from what the group may execute, unless root writes.
+ */
+function forExisting(existing: Stats): Permissions {
+  let mode = existing.mode & ALL_BITS;
+  if (geteuid?.() !== 0) {
+    mode &= ~SET_USER_ID;
+    if ((mode & GROUP_EXECUTE) !== 0) mode &= ~SET_GROUP_ID;
+  }
+  return { mode, owner: { uid: existing.uid, gid: existing.gid } };
+}
+
+export function permissionsFor(source: Stats, existing: Stats | null): Promise<Permissions> {
+  return existing === null ? forNewFile(source) : Promise.resolve(forExisting(existing));
+}

@@ -1,0 +1,161 @@
+// What copy() takes and gives, and the check of it: before anything is opened.
+import { fileURLToPath } from 'node:url';
+import { errors } from '../base/errors.js';
+import { PAGE_SIZE, toOffset } from '../base/integers.js';
+import type { IoMode } from '../transfer/target.js';
+
+export type Path = string | Buffer | URL;
+
+/** What is asked of a file's way to the disk; see OpenOptions.io. */
+export type IoWish = 'direct' | 'prefer-direct' | 'drop-behind' | 'buffered';
+export const IO_WISHES: readonly IoWish[] = ['direct', 'prefer-direct', 'drop-behind', 'buffered'];
+
+export type EngineWish = 'auto' | 'uring' | 'threads';
+export const ENGINE_WISHES: readonly EngineWish[] = ['auto', 'uring', 'threads'];
+
+/**
+ * Eight requests of 1 MiB: four reads and four writes on the way at a time keep one disk busy, and 8 MiB is little
+ * memory. Larger requests are cut by the block layer anyway (max_sectors_kb is 1 to 4 MiB nearly everywhere).
+ */
+export const DEFAULT_DEPTH = 8;
+export const DEFAULT_REQUEST_BYTES: number = 1024 * 1024;
+const DEPTH_MAX = 256;
+const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
+/** depth × requestBytes: the memory of a copy. */
+const IN_FLIGHT_BYTES_MAX = 1024 * 1024 * 1024;
+
+export interface CopyProgress {
+  readonly phase: 'copy' | 'verify';
+  /** Bytes of the file that are done in this phase, holes included. */
+  readonly doneBytes: number;
+  /** Undefined: the source does not know its size (files of /proc). */
+  readonly totalBytes: number | undefined;
+}
+
+export interface CopyOptions {
+  /** Replace an existing file, or write over a block device. Without it both are refused. Default: false. */
+  readonly force?: boolean;
+  /** Read the destination back past the page cache, before it is published, and compare. Default: false. */
+  readonly verify?: boolean;
+  /** How many pieces are on the way at a time. */
+  readonly depth?: number;
+  /** How large a piece is: a multiple of 4096. */
+  readonly requestBytes?: number;
+  /** How to read and write; the result says what it really was. Default: 'prefer-direct'. */
+  readonly io?: IoWish;
+  /** Default: 'auto'. */
+  readonly engine?: EngineWish;
+  /** Ends the copy: nothing new is started, what is in flight is awaited, the temporary file is removed. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: CopyProgress) => void;
+}
+
+export interface CopyResult {
+  /** What was written to: the destination, or the source's name inside it, links followed. */
+  readonly destination: string;
+  /** The size of what was copied. */
+  readonly bytes: number;
+  /** How much of it was holes and was not read. */
+  readonly holesBytes: number;
+  /** Requests to the source and the destination, without those of `verify`. */
+  readonly requests: number;
+  readonly readRequests: number;
+  readonly writeRequests: number;
+  readonly averageRequestBytes: number;
+  /** Bytes that were copied in memory because they could not go as they lay. */
+  readonly copiedBytes: number;
+  /** Bytes that went through the page cache. */
+  readonly bufferedBytes: number;
+  /** How everything but unaligned ends really went. */
+  readonly io: { readonly read: IoMode; readonly write: IoMode };
+  readonly engine: string;
+  readonly engineReason: string;
+  readonly verified: boolean;
+  /** How it was read back, where it was verified. */
+  readonly verifyIo: IoMode | null;
+  /** All of it, and its name, is on stable storage. */
+  readonly stable: boolean;
+  readonly durationMs: number;
+  /** User and system time of the whole process meanwhile. */
+  readonly cpuMs: number;
+}
+
+/** CopyOptions with nothing left to choose. */
+export interface CopySettings {
+  readonly force: boolean;
+  readonly verify: boolean;
+  readonly depth: number;
+  readonly requestBytes: number;
+  readonly io: IoWish;
+  readonly engine: EngineWish;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: CopyProgress) => void) | undefined;
+}
+
+function toFlag(value: unknown, name: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value !== 'boolean') throw errors.invalidType(name, 'a boolean', value);
+  return value;
+}
+
+function toChoice<T extends string>(value: unknown, name: string, choices: readonly T[], otherwise: T): T {
+  if (value === undefined) return otherwise;
+  const choice = choices.find((each) => each === value);
+  if (choice === undefined) throw errors.invalidValue(name, `one of ${choices.join(', ')}`, value);
+  return choice;
+}
+
+function toCount(value: unknown, name: string, otherwise: number, most: number): number {
+  if (value === undefined) return otherwise;
+  const count = toOffset(value, name);
+  if (count < 1 || count > most) throw errors.outOfRange(name, `>= 1 and <= ${most}`, value);
+  return count;
+}
+
+function toRequestBytes(value: unknown): number {
+  if (value === undefined) return DEFAULT_REQUEST_BYTES;
+  const bytes = toOffset(value, 'options.requestBytes');
+  if (bytes < PAGE_SIZE || bytes > REQUEST_BYTES_MAX || bytes % PAGE_SIZE !== 0)
+    throw errors.outOfRange('options.requestBytes', `a multiple of ${PAGE_SIZE} up to ${REQUEST_BYTES_MAX}`, value);
+  return bytes;
+}
+
+function toSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw errors.invalidType('options.signal', 'an AbortSignal', value);
+}
+
+/** Checks all options: a wrong one is refused before anything is touched. */
+export function toSettings(options: CopyOptions): CopySettings {
+  if (options === null || typeof options !== 'object') throw errors.invalidType('options', 'an object', options);
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    throw errors.invalidType('options.onProgress', 'a function', onProgress);
+  const depth = toCount(options.depth, 'options.depth', DEFAULT_DEPTH, DEPTH_MAX);
+  const requestBytes = toRequestBytes(options.requestBytes);
+  if (depth * requestBytes > IN_FLIGHT_BYTES_MAX)
+    throw errors.outOfRange('options.depth', `at most ${IN_FLIGHT_BYTES_MAX} bytes times requestBytes`, depth);
+  return {
+    force: toFlag(options.force, 'options.force'),
+    verify: toFlag(options.verify, 'options.verify'),
+    depth,
+    requestBytes,
+    io: toChoice(options.io, 'options.io', IO_WISHES, 'prefer-direct'),
+    engine: toChoice(options.engine, 'options.engine', ENGINE_WISHES, 'auto'),
+    signal: toSignal(options.signal),
+    onProgress,
+  };
+}
+
+/** A path as node:fs takes it, as a string. A name that is not UTF-8 is refused rather than changed. */
+export function toPath(value: unknown, name: string): string {
+  if (value instanceof URL) return fileURLToPath(value);
+  if (value instanceof Uint8Array) {
+    const text = Buffer.from(value).toString('utf8');
+    if (!Buffer.from(text).equals(value)) throw errors.invalidValue(name, 'a path in UTF-8', text);
+    return toPath(text, name);
+  }
+  if (typeof value !== 'string') throw errors.invalidType(name, 'a string, a Buffer or a file: URL', value);
+  if (value === '' || value.includes('\0')) throw errors.invalidValue(name, 'a path without null bytes', value);
+  return value;
+}

@@ -1,0 +1,185 @@
+// The pipeline of a copy: a bounded number of slots, each of which reads a cell, then writes it, again and again.
+import { alignUp, PAGE_SIZE } from '../base/integers.js';
+import { errors } from '../base/errors.js';
+import type { Lease, Pool } from '../memory/pool.js';
+import type { Cell } from './cells.js';
+
+export interface Reader {
+  /** Fills `view` from `position`; fewer bytes only at the end of the data. */
+  read(view: Uint8Array, position: number): Promise<number>;
+}
+
+export interface Sink {
+  /** Bytes can only be taken in order, one write at a time (FIFO, terminal). */
+  readonly sequential: boolean;
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Makes the range read as zeros. */
+  zero(offset: number, length: number): Promise<void>;
+}
+
+export interface PumpInput {
+  readonly cells: AsyncGenerator<Cell, void, undefined>;
+  readonly reader: Reader;
+  readonly sink: Sink;
+  readonly pool: Pool;
+  readonly depth: number;
+  readonly cellBytes: number;
+  readonly signal: AbortSignal | undefined;
+  /** Sees each cell that was read, before it is written. */
+  readonly seen?: ((offset: number, bytes: Uint8Array) => void) | undefined;
+  /** A cell, or a gap, is done up to this offset; cells may be done out of order. */
+  readonly done: (cell: Cell) => void;
+  /** The source ended inside a cell: what to throw. */
+  readonly ended: (position: number) => Error;
+}
+
+/**
+ * Cells are taken, read and written in file order of issue; they overlap, and may be done in any order.
+ *
+ *      slot 0   read 0 ───┐ write 0 ───┐ read 3 ─┐ write 3
+ *      slot 1   read 1 ─────┐ write 1 ──┐ read 4 ──┐ ...
+ *      slot 2   read 2 ─┐ ~~~ write 2 ────┐                  ~ waits: write 1 was not issued yet
+ */
+class Pump {
+  readonly #input: PumpInput;
+  /** Resolves when the writes of the cell that was taken last have been issued (sequential sinks: are done). */
+  #lastTurn: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(input: PumpInput) {
+    this.#input = input;
+  }
+
+  async run(leases: readonly Lease[]): Promise<void> {
+    // Each slot settles by itself: when this is done, nothing is in flight any more, whatever happened.
+    await Promise.all(leases.map((lease) => this.#slot(lease)));
+    await this.#input.cells.return();
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  /** False once anything failed or the copy was aborted: nothing new is started then. */
+  #goesOn(): boolean {
+    if (this.#failure === null && this.#input.signal?.aborted === true)
+      this.#failure = { error: errors.aborted(this.#input.signal.reason) };
+    return this.#failure === null;
+  }
+
+  async #slot(lease: Lease): Promise<void> {
+    try {
+      while (this.#goesOn()) {
+        const { done, value: cell } = await this.#input.cells.next();
+        if (done === true) return;
+        await this.#move(cell, lease);
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  async #move(cell: Cell, lease: Lease): Promise<void> {
+    const previousTurn = this.#lastTurn;
+    let pass: () => void = () => {};
+    this.#lastTurn = new Promise((resolve) => {
+      pass = resolve;
+    });
+    try {
+      const bytes = cell.data.length === 0 ? null : await this.#read(cell, lease);
+      await previousTurn;
+      if (!this.#goesOn()) return;
+      const written = this.#issue(cell, bytes);
+      if (!this.#input.sink.sequential) pass();
+      await settled(written);
+      this.#input.done(cell);
+    } finally {
+      pass();
+    }
+  }
+
+  async #read(cell: Cell, lease: Lease): Promise<Uint8Array> {
+    const { reader, seen, ended } = this.#input;
+    // Asked for in whole pages, so that the end of the file needs no staging; what is past the end does not come.
+    const view = lease.bytes.subarray(0, alignUp(cell.length, PAGE_SIZE));
+    const got = await reader.read(view, cell.offset);
+    if (got < cell.length) throw ended(cell.offset + got);
+    const bytes = view.subarray(0, cell.length);
+    seen?.(cell.offset, bytes);
+    return bytes;
+  }
+
+  #issue(cell: Cell, bytes: Uint8Array | null): Promise<void>[] {
+    const { sink } = this.#input;
+    if (bytes === null) return [sink.zero(cell.offset, cell.length)];
+    return cell.data.map(({ offset, length }) => {
+      const at = offset - cell.offset;
+      return sink.write(bytes.subarray(at, at + length), offset);
+    });
+  }
+}
+
+/** Waits for all, also when one fails: their memory is in use until then. Throws the first failure. */
+async function settled(promises: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(promises);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+/** Up to `count` leases: as many as the pool has room for, at least one. */
+async function takeLeases(pool: Pool, bytes: number, count: number): Promise<Lease[]> {
+  const leases: Lease[] = [];
+  while (leases.length < count) {
+    const lease = pool.lease(bytes);
+    if (lease !== null) leases.push(lease);
+    else if (leases.length > 0) break;
+    else await new Promise<void>((resolve) => pool.onceFree(resolve));
+  }
+  return leases;
+}
+
+async function withLeases<T>(
+  pool: Pool,
+  bytes: number,
+  count: number,
+  use: (leases: readonly Lease[]) => Promise<T>,
+): Promise<T> {
+  const leases = await takeLeases(pool, bytes, count);
+  try {
+    return await use(leases);
+  } finally {
+    for (const lease of leases) lease.release();
+  }
+}
+
+/** Moves all cells. When it settles, nothing is in flight. */
+export function pump(input: PumpInput): Promise<void> {
+  return withLeases(input.pool, input.cellBytes, input.depth, (leases) => new Pump(input).run(leases));
+}
+
+/** For a source that does not know its size: one piece after the other until it ends. Returns how many bytes it had. */
+export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth'>): Promise<number> {
+  const { reader, sink, signal, seen, done, cellBytes } = input;
+  return withLeases(input.pool, cellBytes, 1, async ([lease]) => {
+    if (lease === undefined) throw errors.make('ERR_DIORITE_BUDGET', 'no memory for a copy');
+    let position = 0;
+    for (;;) {
+      if (signal?.aborted === true) throw errors.aborted(signal.reason);
+      const length = await fill(reader, lease.bytes.subarray(0, cellBytes), position);
+      if (length === 0) return position;
+      const bytes = lease.bytes.subarray(0, length);
+      seen?.(position, bytes);
+      await sink.write(bytes, position);
+      done({ offset: position, length, data: [{ offset: position, length }] });
+      position += length;
+      if (length < cellBytes) return position;
+    }
+  });
+}
+
+/** Pseudo files answer with less than was asked long before they end: only 0 is the end. */
+async function fill(reader: Reader, view: Uint8Array, position: number): Promise<number> {
+  let filled = 0;
+  while (filled < view.length) {
+    const got = await reader.read(view.subarray(filled), position + filled);
+    if (got === 0) break;
+    filled += got;
+  }
+  return filled;
+}

@@ -1,0 +1,71 @@
+// What a destination's name stands for: followed through directories and links to the one thing that will be written.
+import type { Stats } from 'node:fs';
+import { lstat, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { DioriteError, errors } from '../base/errors.js';
+
+/** `regular`: written beside its name and published. `block`, `sequential`: written in place, never replaced. */
+export type Resolved =
+  | { readonly kind: 'regular'; readonly path: string; readonly existing: Stats | null }
+  | { readonly kind: 'block' | 'sequential'; readonly path: string; readonly stats: Stats };
+
+/** As many as the kernel follows. */
+const LINKS_MAX = 40;
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Null where nothing of that name exists. A dangling link is nothing for `stat` and something for `lstat`. */
+export async function ifExists(question: Promise<Stats>): Promise<Stats | null> {
+  try {
+    return await question;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** The name at the end of a chain of links; it need not exist. No `..` is resolved by text: links may lie before it. */
+async function followLinks(path: string): Promise<string> {
+  let at = path;
+  for (let links = 0; links <= LINKS_MAX; links++) {
+    const here = await ifExists(lstat(at));
+    if (here === null || !here.isSymbolicLink()) return at;
+    const to = await readlink(at);
+    at = isAbsolute(to) ? to : `${await realpath(dirname(at))}/${to}`;
+  }
+  throw new DioriteError(`Too many symbolic links: ${path}`, { code: 'ELOOP', path });
+}
+
+async function resolveRegular(path: string, existing: Stats | null): Promise<Resolved> {
+  if (existing === null && path.endsWith('/'))
+    throw new DioriteError(`Not a directory: ${path}`, { code: 'ENOTDIR', syscall: 'open', path });
+  const end = await followLinks(path);
+  // A link of /proc/self/fd may name a file that has no name any more: a new one of that name would be another file.
+  const there = await ifExists(lstat(end));
+  if (there?.ino !== existing?.ino || there?.dev !== existing?.dev)
+    throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination has no name that it could be replaced under: ${path}`, {
+      path,
+    });
+  return { kind: 'regular', path: end, existing };
+}
+
+function resolveExisting(path: string, stats: Stats): Promise<Resolved> | Resolved {
+  if (stats.isFile()) return resolveRegular(path, stats);
+  // By the name that was given: links of /proc name pipes and terminals that no other path leads to.
+  return { kind: stats.isBlockDevice() ? 'block' : 'sequential', path, stats };
+}
+
+/** `source` gives the name inside a destination that is a directory. */
+export async function resolveDestination(source: string, destination: string): Promise<Resolved> {
+  const stats = await ifExists(stat(destination));
+  if (stats === null) return resolveRegular(destination, null);
+  if (!stats.isDirectory()) return resolveExisting(destination, stats);
+  const inside = join(destination, basename(source));
+  const insideStats = await ifExists(stat(inside));
+  if (insideStats === null) return resolveRegular(inside, null);
+  if (insideStats.isDirectory())
+    throw new DioriteError(`The destination is a directory: ${inside}`, { code: 'EISDIR', path: inside });
+  return resolveExisting(inside, insideStats);
+}

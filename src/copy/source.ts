@@ -1,0 +1,115 @@
+// What a copy reads from: opened, known for what it is, and watched for changes.
+import { constants, type Stats } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
+import { DioriteError, errors } from '../base/errors.js';
+import type { File } from '../handle.js';
+import { open } from '../open.js';
+import type { DataRange, IoMode } from '../transfer/target.js';
+import type { CopySettings } from './options.js';
+import type { Reader } from './pump.js';
+import { Tally } from './tally.js';
+
+/**
+ * File systems whose files are made up when they are read: their sizes say nothing. sysfs, proc, cgroup2, debugfs,
+ * tracefs, securityfs, configfs: linux/magic.h.
+ */
+const MADE_UP: ReadonlySet<number> = new Set([
+  0x62656572, 0x9fa0, 0x63677270, 0x64626720, 0x74726163, 0x73636673, 0x62656570,
+]);
+
+function refuse(path: string, stats: Stats): void {
+  if (stats.isFile() || stats.isBlockDevice()) return;
+  if (stats.isDirectory())
+    throw new DioriteError(`The source is a directory: ${path}`, { code: 'EISDIR', syscall: 'copy', path });
+  throw errors.make(
+    'ERR_DIORITE_UNSUPPORTED',
+    `The source is neither a regular file nor a block device, and cannot be read at offsets: ${path}`,
+    { path, syscall: 'copy' },
+  );
+}
+
+export class Source implements Reader {
+  readonly path: string;
+  readonly stats: Stats;
+  /** Undefined: it ends where it ends. */
+  readonly size: number | undefined;
+  readonly tally: Tally = new Tally();
+  readonly #file: File;
+  readonly #modified: bigint;
+
+  private constructor(path: string, file: File, stats: Stats, size: number | undefined, modified: bigint) {
+    this.path = path;
+    this.stats = stats;
+    this.size = size;
+    this.#file = file;
+    this.#modified = modified;
+  }
+
+  static async open(path: string, settings: CopySettings): Promise<Source> {
+    // Asked before it is opened: to open a FIFO waits for a writer, and to open some devices does something.
+    refuse(path, await stat(path));
+    const file = await open(path, constants.O_RDONLY, { io: settings.io, engine: settings.engine });
+    try {
+      const stats = await file.stat();
+      refuse(path, stats);
+      const { mtimeNs } = await file.stat({ bigint: true });
+      return new Source(path, file, stats, await sizeOf(path, file, stats), mtimeNs);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get engine(): string {
+    return this.#file.engine;
+  }
+
+  get engineReason(): string {
+    return this.#file.engineReason;
+  }
+
+  async read(view: Uint8Array, position: number): Promise<number> {
+    const result = await this.#file.read(view, 0, view.length, position);
+    this.tally.add(result.bytesRead, result);
+    return result.bytesRead;
+  }
+
+  /** Where its data is; all of it where there is no map. */
+  async *data(): AsyncGenerator<DataRange, void, undefined> {
+    const size = this.size ?? 0;
+    if (size === 0) return;
+    const { holes } = this.#file.target;
+    if (holes === undefined) yield { offset: 0, length: size };
+    else yield* holes.map(0, size);
+  }
+
+  ioMode(): IoMode {
+    return this.#file.target.ioMode('read');
+  }
+
+  /** Throws if it is not what it was: what was copied may then be of two ages. */
+  async assertUnchanged(): Promise<void> {
+    if (!this.stats.isFile()) return;
+    const { size, mtimeNs } = await this.#file.stat({ bigint: true });
+    if (size !== BigInt(this.stats.size)) throw this.changed(`its size went from ${this.stats.size} to ${size} bytes`);
+    // A made-up file has the time of whoever looks at it.
+    if (this.size !== undefined && mtimeNs !== this.#modified) throw this.changed('it was written to');
+  }
+
+  changed(how: string): DioriteError {
+    return errors.make('ERR_DIORITE_SOURCE_CHANGED', `The source changed while it was copied: ${how}: ${this.path}`, {
+      path: this.path,
+      syscall: 'copy',
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+async function sizeOf(path: string, file: File, stats: Stats): Promise<number | undefined> {
+  if (stats.isBlockDevice()) return file.target.size;
+  if (stats.size > 0 && stats.size !== 4096) return stats.size;
+  return MADE_UP.has((await statfs(path)).type) ? undefined : stats.size;
+}
