@@ -50,7 +50,8 @@ export interface Engine {
   readonly maxSegments: number;
   /** In flight beyond this, `submit` says full. */
   readonly depth: number;
-  supports(op: Op): boolean;
+  /** `flags`: the RWF_* flags of a READ or WRITE; node:fs cannot pass any. */
+  supports(op: Op, flags?: number): boolean;
   /** False: full, not taken; `onceDrained` calls back when there is room. */
   submit(operation: Operation): boolean;
   onceDrained(callback: () => void): void;

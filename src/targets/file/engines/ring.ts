@@ -1,0 +1,314 @@
+// The ring: submission and completion queues of io_uring, written and read here, in memory shared with the kernel.
+//
+//   push()            nextTick: #flush          kernel            eventfd → #wake           #reap
+//   ┌──────────┐      ┌──────────────┐      ┌─────────────┐      ┌───────────────┐      ┌─────────────────┐
+//   │ slot,    │ ───▶ │ publish tail │ ───▶ │ does it     │ ───▶ │ enter: post   │ ───▶ │ ≤ N, ≤ 5 ms     │
+//   │ SQE      │      │ enter(n)     │      │             │      │ completions   │      │ complete(result)│
+//   └──────────┘      └──────────────┘      └─────────────┘      └───────────────┘      └─────────────────┘
+//        ▲                                                                                  │ the slot is free
+//        └──────────────────────────────────────────────────────────────────────────────────┘
+//
+//   SQ   head ──────▶ tail            the kernel moves the head, only inside enter (no SQPOLL)
+//        [ taken | #unsubmitted | free ]
+//   CQ   head ──────▶ tail            the kernel moves the tail
+//        [ free  | completed    | free ]
+//
+// Invariants: slots in use ≤ depth ≤ entries of the completion queue, so that it cannot overflow; an SQE is never
+// dropped: a full submission queue is submitted first; each slot is completed once, by its generation.
+import { performance } from 'node:perf_hooks';
+import { assert } from '../../../base/assert.js';
+import type { NativeRing } from '../../../memory/addon.js';
+import { type Completable, completeSafely, RoomQueue, reportUncaught } from './later.js';
+import { CQ, CQE_WORDS, ENTER_GETEVENTS, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
+
+const TWO_32 = 2 ** 32;
+
+/** One turn of the event loop reaps at most this many, and for at most this long. */
+const REAP_MAX = 256;
+const REAP_BUDGET_MS = 5;
+/** The clock is read once per so many completions. */
+const REAP_CLOCK_EVERY = 16;
+/** The kernel posts 20 deferred completions per enter since Linux 6.13, so one wake-up may need several. */
+const POST_MAX = 32;
+/** An enter that says "try again" is tried again once a millisecond, so often, and is then an error. */
+const RETRY_MAX = 2000;
+const RETRY_MS = 1;
+
+const EINTR = 4;
+const EAGAIN = 11;
+const EBUSY = 16;
+
+function isTransient(result: number): boolean {
+  return result === 0 || result === -EAGAIN || result === -EBUSY || result === -EINTR;
+}
+
+/** `wake` is what ringCreate was given: it must reach the Ring that is made from its result. */
+export class Ring {
+  readonly depth: number;
+  readonly #native: NativeRing;
+  /** DEFER_TASKRUN: completions are posted by our own enter only. */
+  readonly #deferred: boolean;
+
+  readonly #queues: Uint32Array;
+  readonly #results: Int32Array;
+  readonly #sqes: Uint32Array;
+  readonly #sqTailAt: number;
+  readonly #sqHeadAt: number;
+  readonly #sqFlagsAt: number;
+  readonly #sqMask: number;
+  readonly #cqHeadAt: number;
+  readonly #cqTailAt: number;
+  readonly #cqesAt: number;
+  readonly #cqMask: number;
+
+  #sqTail: number;
+  #cqHead: number;
+  #unsubmitted = 0;
+  #flushScheduled = false;
+  #wakeScheduled = false;
+  #retries = 0;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #held = false;
+  #closed = false;
+
+  readonly #owners: (Completable | null)[];
+  readonly #generations: Uint32Array;
+  readonly #freeSlots: Uint16Array;
+  #freeCount: number;
+  readonly #room: RoomQueue;
+
+  constructor(native: NativeRing, depth: number, deferred: boolean) {
+    assert(depth > 0 && depth <= native.cqEntries && depth <= 65536, 'the depth fits the completion queue');
+    this.#native = native;
+    this.#deferred = deferred;
+    this.depth = depth;
+    this.#queues = new Uint32Array(native.sqRing);
+    this.#results = new Int32Array(native.cqRing);
+    this.#sqes = new Uint32Array(native.sqes);
+    this.#sqHeadAt = word(native.sqOffsets, SQ.head);
+    this.#sqTailAt = word(native.sqOffsets, SQ.tail);
+    this.#sqFlagsAt = word(native.sqOffsets, SQ.flags);
+    this.#cqHeadAt = word(native.cqOffsets, CQ.head);
+    this.#cqTailAt = word(native.cqOffsets, CQ.tail);
+    this.#cqesAt = word(native.cqOffsets, CQ.cqes);
+    this.#sqMask = native.sqEntries - 1;
+    this.#cqMask = native.cqEntries - 1;
+    this.#sqTail = Atomics.load(this.#queues, this.#sqTailAt);
+    this.#cqHead = Atomics.load(this.#queues, this.#cqHeadAt);
+    // SQEs are used in order, so the indirection from queue to SQE never changes.
+    const arrayAt = word(native.sqOffsets, SQ.array);
+    for (let i = 0; i < native.sqEntries; i++) this.#queues[arrayAt + i] = i;
+
+    this.#owners = new Array<Completable | null>(depth).fill(null);
+    this.#generations = new Uint32Array(depth);
+    this.#freeSlots = new Uint16Array(depth);
+    for (let i = 0; i < depth; i++) this.#freeSlots[i] = depth - 1 - i;
+    this.#freeCount = depth;
+    this.#room = new RoomQueue(() => this.#freeCount > 0 && this.#unsubmitted < native.sqEntries);
+  }
+
+  /** Taken and not completed yet, submitted to the kernel or not. */
+  get inFlight(): number {
+    return this.depth - this.#freeCount;
+  }
+
+  /** The slot that the next `push` takes, or −1: full. */
+  nextSlot(): number {
+    if (this.#freeCount === 0 || this.#closed) return -1;
+    if (this.#unsubmitted > this.#sqMask) {
+      this.#submit();
+      if (this.#unsubmitted > this.#sqMask) return -1;
+    }
+    return this.#freeSlots[this.#freeCount - 1] as number;
+  }
+
+  onceRoom(callback: () => void): void {
+    this.#room.add(callback);
+  }
+
+  /** Takes the slot that `nextSlot` named. Offsets and addresses are 0 … 2^53−1 (offset −1: the file's own position). */
+  push(
+    owner: Completable,
+    opcodeAndFlags: number,
+    fd: number,
+    offset: number,
+    address: number,
+    length: number,
+    opFlags: number,
+  ): void {
+    assert(this.#freeCount > 0 && this.#unsubmitted <= this.#sqMask, 'push comes after a nextSlot that had room');
+    const slot = this.#freeSlots[--this.#freeCount] as number;
+    const generation = ((this.#generations[slot] as number) + 1) >>> 0;
+    this.#generations[slot] = generation;
+    this.#owners[slot] = owner;
+
+    const sqes = this.#sqes;
+    const at = (this.#sqTail & this.#sqMask) * SQE_WORDS;
+    // 64-bit fields as two words: storing to a Uint32Array takes a number modulo 2^32. Words 10 to 15 stay 0.
+    sqes[at] = opcodeAndFlags;
+    sqes[at + 1] = fd;
+    sqes[at + 2] = offset;
+    sqes[at + 3] = Math.floor(offset / TWO_32);
+    sqes[at + 4] = address;
+    sqes[at + 5] = Math.floor(address / TWO_32);
+    sqes[at + 6] = length;
+    sqes[at + 7] = opFlags;
+    sqes[at + 8] = slot;
+    sqes[at + 9] = generation;
+    this.#sqTail = (this.#sqTail + 1) >>> 0;
+    this.#unsubmitted++;
+
+    if (!this.#held) this.#hold(true);
+    if (!this.#flushScheduled) {
+      // Everything that this tick submits, continuations of promises included, goes in one enter.
+      this.#flushScheduled = true;
+      process.nextTick(this.#flush);
+    }
+  }
+
+  /** Waits for what is in flight (blocking), and frees the ring. Completions that were not reaped are dropped. */
+  close(): void {
+    assert(this.inFlight === 0, 'a ring is closed when nothing is in flight');
+    this.#closed = true;
+    this.#native.close();
+  }
+
+  /** Called through the eventfd, and again by itself when a turn's budget was used up. */
+  readonly wake = (): void => {
+    if (this.#closed) return;
+    this.#wakeScheduled = false;
+    if (this.#deferred) this.#post();
+    this.#reap();
+  };
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    // A retry is waiting for its time; trying at once would only spin.
+    if (this.#retryTimer === null) this.#submit();
+  };
+
+  /** Has the kernel post what is done. Its work waits for our enter, which is what DEFER_TASKRUN means. */
+  #post(): void {
+    for (let i = 0; i < POST_MAX; i++) {
+      // What is reaped is told first, for the queue to have room.
+      Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
+      const result = this.#native.enter(0, 0, ENTER_GETEVENTS);
+      if (result < 0) {
+        // Nothing is lost: it is asked for again. Other errors than these cannot be had with these arguments.
+        if (isTransient(result)) this.#wakeAgain();
+        else reportUncaught(new Error(`diorite: io_uring_enter: errno ${-result}`));
+        return;
+      }
+      if ((Atomics.load(this.#queues, this.#sqFlagsAt) & SQ_TASKRUN) === 0) return;
+    }
+    this.#wakeAgain();
+  }
+
+  #wakeAgain(): void {
+    if (this.#wakeScheduled) return;
+    this.#wakeScheduled = true;
+    setImmediate(this.wake);
+  }
+
+  #reap(): void {
+    const tail = Atomics.load(this.#queues, this.#cqTailAt);
+    const stopMs = performance.now() + REAP_BUDGET_MS;
+    let reaped = 0;
+    while (this.#cqHead !== tail && reaped < REAP_MAX) {
+      const at = this.#cqesAt + (this.#cqHead & this.#cqMask) * CQE_WORDS;
+      const slot = this.#queues[at] as number;
+      const generation = this.#queues[at + 1] as number;
+      const result = this.#results[at + 2] as number;
+      // In our own memory only: the kernel is told before the next enter, and until then nothing new can be posted
+      // beyond what the slots allow.
+      this.#cqHead = (this.#cqHead + 1) >>> 0;
+      reaped++;
+      this.#complete(slot, generation, result);
+      if (reaped % REAP_CLOCK_EVERY === 0 && performance.now() >= stopMs) break;
+    }
+    Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
+    if (this.#cqHead !== tail) this.#wakeAgain();
+    if (reaped > 0) this.#afterCompletions();
+  }
+
+  #complete(slot: number, generation: number, result: number): void {
+    const owner = slot < this.depth ? this.#owners[slot] : null;
+    if (owner === null || owner === undefined || this.#generations[slot] !== generation) {
+      reportUncaught(new Error(`diorite: broken invariant: a completion of slot ${slot}, which is not in flight`));
+      return;
+    }
+    this.#release(slot);
+    completeSafely(owner, result);
+  }
+
+  #release(slot: number): void {
+    this.#owners[slot] = null;
+    this.#freeSlots[this.#freeCount++] = slot;
+  }
+
+  #afterCompletions(): void {
+    this.#room.notify();
+    if (this.#freeCount === this.depth) this.#hold(false);
+  }
+
+  #hold(held: boolean): void {
+    if (this.#held === held) return;
+    this.#held = held;
+    this.#native.hold(held);
+  }
+
+  /** Hands all SQEs to the kernel, or as many as it takes. Completes nothing but what the kernel refused. */
+  #submit(): void {
+    Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
+    Atomics.store(this.#queues, this.#sqTailAt, this.#sqTail);
+    while (this.#unsubmitted > 0) {
+      const taken = this.#native.enter(this.#unsubmitted, 0, 0);
+      if (taken <= 0) {
+        this.#submitFailed(taken);
+        return;
+      }
+      this.#retries = 0;
+      this.#unsubmitted -= taken;
+    }
+    assert(Atomics.load(this.#queues, this.#sqHeadAt) === this.#sqTail, 'the kernel took what it said it took');
+  }
+
+  #submitFailed(result: number): void {
+    if (this.#retryTimer !== null) return;
+    const again = isTransient(result) && ++this.#retries <= RETRY_MAX;
+    // Refusals too are answered from a turn of their own: nothing is answered before submit has returned.
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = null;
+      if (again) this.#submit();
+      else this.#refuse(result === 0 ? -EAGAIN : result);
+      this.#room.notify();
+    }, RETRY_MS);
+  }
+
+  /** The kernel takes none of what is queued. It has not seen those SQEs: the tail goes back over them. */
+  #refuse(result: number): void {
+    this.#retries = 0;
+    const count = this.#unsubmitted;
+    const first = (this.#sqTail - count) >>> 0;
+    const refused: Completable[] = [];
+    for (let i = 0; i < count; i++) {
+      const slot = this.#sqes[((first + i) & this.#sqMask) * SQE_WORDS + 8] as number;
+      const owner = this.#owners[slot];
+      assert(owner !== null && owner !== undefined, 'an SQE that was not taken has an owner');
+      this.#release(slot);
+      refused.push(owner);
+    }
+    this.#sqTail = first;
+    this.#unsubmitted = 0;
+    Atomics.store(this.#queues, this.#sqTailAt, first);
+    for (const owner of refused) completeSafely(owner, result);
+    this.#afterCompletions();
+  }
+}
+
+/** An offset in bytes, as an index of 32-bit words. */
+function word(offsets: Uint32Array, which: number): number {
+  const offset = offsets[which];
+  assert(offset !== undefined && offset % 4 === 0, 'the offsets of the queues are multiples of four');
+  return offset / 4;
+}
