@@ -4,7 +4,7 @@ import { errors } from '../base/errors.js';
 import type { IovIter, Run } from '../iter/iov-iter.js';
 import { type Layout, LayoutCursor } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
-import type { Cut, PlannedRequest } from './request.js';
+import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
 
 /*
  * How memory becomes segments. The planner walks the runs of the memory beside the target's positions and cuts each run
@@ -127,6 +127,8 @@ export class Planner {
   #place(request: PlannedRequest, limits: Limits): void {
     request.direction = this.#direction;
     request.payloadOffset = this.#offset;
+    request.headPadBytes = 0;
+    request.memoryAlignment = limits.memoryAlignment;
     request.unit = '';
     request.offset = this.#offset;
     if (this.#layout === null) return;
@@ -167,10 +169,13 @@ export class Planner {
         cut = 'boundary';
       }
     }
-    const pad = this.#direction === 'read' ? phase(request.offset, limits.offsetAlignment - 1) : 0;
-    request.offset -= pad;
-    if (most - pad < bytes) {
-      bytes = most - pad;
+    if (this.#direction === 'read') {
+      request.headPadBytes = phase(request.offset, limits.offsetAlignment - 1);
+      request.offset -= request.headPadBytes;
+      most -= request.headPadBytes;
+    }
+    if (most < bytes) {
+      bytes = most;
       cut = 'best-bytes';
     }
     request.cut = cut;
@@ -205,10 +210,9 @@ export class Planner {
   #fill(request: PlannedRequest, limits: Limits, bytes: number): void {
     // A direct request ends at a multiple of this, so that the next one can begin there.
     const grain = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
-    const pad = this.#padOf(request);
     let payload = bytes;
     this.#clear(request);
-    if (pad > 0) this.#stage(request, limits, pad);
+    if (request.headPadBytes > 0) this.#stage(request, limits, request.headPadBytes);
     for (let left = bytes; left > 0; ) {
       const length = this.#peek(left);
       const taken = this.#split(request, limits, length);
@@ -228,13 +232,7 @@ export class Planner {
       this.#fill(request, limits, payload);
       return;
     }
-    this.#finish(request, limits, pad, payload);
-  }
-
-  /** What `measure` widened the start of a read by. */
-  #padOf(request: PlannedRequest): number {
-    const start = this.#layout === null ? this.#offset : this.#layout.unitOffset;
-    return start - request.offset;
+    this.#finish(request, limits, payload);
   }
 
   #clear(request: PlannedRequest): void {
@@ -251,7 +249,7 @@ export class Planner {
   }
 
   /** Widens the tail of a read, and adds up. */
-  #finish(request: PlannedRequest, limits: Limits, pad: number, payload: number): void {
+  #finish(request: PlannedRequest, limits: Limits, payload: number): void {
     const mask = limits.offsetAlignment - 1;
     const over = phase(request.bytes, mask);
     if (over !== 0) {
@@ -260,7 +258,7 @@ export class Planner {
     }
     request.payloadBytes = payload;
     request.copiedBytes = request.stagedBytes - (request.bytes - payload);
-    assert(pad + payload <= request.bytes, 'the payload lies in its request');
+    assert(request.headPadBytes + payload <= request.bytes, 'the payload lies in its request');
   }
 
   /** The run at the position, or for a discard iterator, which has no memory, a run that can only be staged. */
@@ -273,45 +271,33 @@ export class Planner {
 
   /** Splits a run into head, body and tail, and takes them. Returns how much it took before the segments ran out. */
   #split(request: PlannedRequest, limits: Limits, length: number): number {
-    const why = request.copiedWhy;
-    if (this.#isDiscard) {
-      if (!this.#stage(request, limits, length)) return 0;
-      why.unknownBytes += length;
-      return length;
-    }
-    if (this.#asItLies) return this.#take(request, limits, 0, length) ? length : 0;
-    const inPage = this.#inPage();
-    if (inPage < 0) {
-      if (!this.#stage(request, limits, length)) return 0;
-      why.unknownBytes += length;
-      return length;
-    }
+    if (this.#asItLies && !this.#isDiscard) return this.#take(request, limits, 0, length) ? length : 0;
+    const inPage = this.#isDiscard ? -1 : this.#inPage();
+    if (inPage < 0) return this.#copy(request, limits, length, 'unknownBytes') ? length : 0;
     // The first byte where both alignments hold, if there is one: the coarser says where, the finer must agree there.
     const grid = limits.offsetAlignment - 1;
     const memory = limits.memoryAlignment - 1;
     const address = inPage + this.#run.byteOffset;
     const head = grid >= memory ? phase(-request.bytes, grid) : phase(-address, memory);
-    const isAligned = phase(request.bytes + head, grid) === 0 && phase(address + head, memory) === 0;
-    if (!isAligned || (head >= length && memory > grid)) {
-      if (!this.#stage(request, limits, length)) return 0;
-      why.misalignedBytes += length;
-      return length;
-    }
     const body = head >= length ? 0 : length - head - phase(length - head, grid);
-    const first = body === 0 ? length : head;
-    if (first > 0) {
-      if (!this.#stage(request, limits, first)) return 0;
-      if (memory > grid) why.misalignedBytes += first;
-      else why.fractionBytes += first;
+    if (body === 0) {
+      const why = grid >= memory ? 'fractionBytes' : 'misalignedBytes';
+      return this.#copy(request, limits, length, why) ? length : 0;
     }
-    if (body === 0) return length;
+    if (phase(request.bytes + head, grid) !== 0 || phase(address + head, memory) !== 0)
+      return this.#copy(request, limits, length, 'misalignedBytes') ? length : 0;
+    if (head > 0 && !this.#copy(request, limits, head, grid >= memory ? 'fractionBytes' : 'misalignedBytes')) return 0;
     if (!this.#take(request, limits, head, body)) return head;
     const tail = length - head - body;
-    if (tail > 0) {
-      if (!this.#stage(request, limits, tail)) return head + body;
-      why.fractionBytes += tail;
-    }
+    if (tail > 0 && !this.#copy(request, limits, tail, 'fractionBytes')) return head + body;
     return length;
+  }
+
+  /** Stages payload, and notes why. */
+  #copy(request: PlannedRequest, limits: Limits, bytes: number, why: keyof CopiedWhy): boolean {
+    if (!this.#stage(request, limits, bytes)) return false;
+    request.copiedWhy[why] += bytes;
+    return true;
   }
 
   #inPage(): number {
@@ -350,10 +336,7 @@ export class Planner {
   /** A body of the run at the position: as it lies, or staged where that saves a segment and is cheap. */
   #take(request: PlannedRequest, limits: Limits, from: number, bytes: number): boolean {
     const isSmall = bytes < limits.copyBreakBytes;
-    if (isSmall && this.#open !== CLOSED) {
-      request.copiedWhy.smallBytes += bytes;
-      return this.#stage(request, limits, bytes);
-    }
+    if (isSmall && this.#open !== CLOSED) return this.#copy(request, limits, bytes, 'smallBytes');
     const segments = request.segments;
     if (segments.count === limits.bestSegments) return false;
     segments.push(this.#run.buffer, this.#run.byteOffset + from, bytes, false);

@@ -67,6 +67,10 @@ export class PlannedRequest {
   bytes = 0;
   payloadOffset = 0;
   payloadBytes = 0;
+  /** What a read was widened by before its payload: payload byte 0 is byte `headPadBytes` of the request. */
+  headPadBytes = 0;
+  /** What the address of every segment must be a multiple of, the staged ones' places included. */
+  memoryAlignment = 1;
   /** Memory of all `bytes`, in order. */
   readonly segments: SegmentList = new SegmentList();
   /** How many bytes of the segments are staged (need a lease). */
