@@ -1,0 +1,98 @@
+// A request while the simulator holds it: its memory, watched, and the ways in which part of it lands.
+import type { SegmentList } from '../../plan/request.js';
+import type { Request } from '../../transfer/request.js';
+import type { FaultRule } from './faults.js';
+import type { Media } from './media.js';
+import type { Prng } from './prng.js';
+
+export class Operation {
+  /** Counted from 1, in the order of submission. */
+  readonly number: number;
+  readonly request: Request;
+  readonly fault: FaultRule | null;
+  /** The bytes of a write as they were when it was submitted; null when memory is not watched. */
+  readonly #submitted: Uint8Array | null;
+  isAnswered = false;
+  isCancelled = false;
+
+  constructor(number: number, request: Request, fault: FaultRule | null, watchesMemory: boolean) {
+    this.number = number;
+    this.request = request;
+    this.fault = fault;
+    this.#submitted = watchesMemory && request.direction === 'write' ? gather(request.segments, request.bytes) : null;
+  }
+
+  /** The first byte of a write's memory that differs from what was submitted, or −1. Detached memory is not looked at. */
+  firstChange(): number {
+    const submitted = this.#submitted;
+    if (submitted === null) return -1;
+    let changed = -1;
+    eachPiece(this.request.segments, 0, this.request.bytes, (memory, at) => {
+      if (changed !== -1 || Buffer.compare(memory, submitted.subarray(at, at + memory.length)) === 0) return;
+      for (let i = 0; i < memory.length; i++) {
+        if (memory[i] === submitted[at + i]) continue;
+        changed = at + i;
+        return;
+      }
+    });
+    return changed;
+  }
+
+  /** Moves bytes from … to of the request (counted from its start) between its memory and the medium. */
+  move(media: Media, from: number, to: number): void {
+    if (to <= from) return;
+    const { direction, segments, offset } = this.request;
+    if (direction === 'read') {
+      eachPiece(segments, from, to, (memory, at) => media.read(offset + at, memory));
+    } else if (this.#submitted !== null) media.write(offset + from, this.#submitted.subarray(from, to));
+    else eachPiece(segments, from, to, (memory, at) => media.write(offset + at, memory));
+  }
+
+  /**
+   * Moves some of the first `limit` bytes, by sectors: what has happened when the answer is an error. A split request
+   * loses its middle, a queue that stopped its tail, and a power dip anything.
+   *
+   *      nothing  |····················|      all      |####################|      head  |##########··········|
+   *      hole     |######·····#########|      any      |#·##·#··###·#·#·····|
+   */
+  moveSome(media: Media, limit: number, sectorBytes: number, prng: Prng): void {
+    const shape = prng.pick(['nothing', 'all', 'head', 'hole', 'any']);
+    const holeFrom = prng.below(limit);
+    const holeTo = prng.between(holeFrom, limit);
+    const { offset } = this.request;
+    for (let at = 0; at < limit; ) {
+      const to = Math.min(limit, at + sectorBytes - ((offset + at) % sectorBytes));
+      if (
+        shape === 'all' ||
+        (shape === 'head' && at < holeFrom) ||
+        (shape === 'hole' && (to <= holeFrom || at >= holeTo)) ||
+        (shape === 'any' && prng.chance(0.5))
+      )
+        this.move(media, at, to);
+      at = to;
+    }
+  }
+}
+
+/** Calls f(memory, at) for the pieces of memory that hold bytes from … to of the list; `at` counts from its start. */
+function eachPiece(segments: SegmentList, from: number, to: number, f: (memory: Uint8Array, at: number) => void): void {
+  let start = 0;
+  for (let i = 0; i < segments.count && start < to; i++) {
+    const length = segments.length[i] ?? 0;
+    const byteOffset = segments.byteOffset[i] ?? 0;
+    const buffer = segments.buffer[i] ?? null;
+    const pieceFrom = Math.max(from, start);
+    const pieceTo = Math.min(to, start + length);
+    // Memory that was detached meanwhile is gone: its owner's error, and the bytes land nowhere.
+    const isThere = buffer !== null && buffer.byteLength >= byteOffset + length;
+    if (pieceTo > pieceFrom && isThere)
+      f(new Uint8Array(buffer, byteOffset + pieceFrom - start, pieceTo - pieceFrom), pieceFrom);
+    start += length;
+  }
+}
+
+function gather(segments: SegmentList, bytes: number): Uint8Array {
+  const gathered = new Uint8Array(bytes);
+  eachPiece(segments, 0, bytes, (memory, at) => gathered.set(memory, at));
+  return gathered;
+}
