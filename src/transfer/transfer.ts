@@ -32,7 +32,7 @@ export interface TransferOptions {
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }
 
-export const BYTES_IN_FLIGHT_DEFAULT = 32 * 1024 * 1024;
+export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
 /** Planning and staging yield to the event loop after this long, well under the 10 ms that are promised. */
 const TURN_BUDGET_MS = 3;
 /** The clock is read once per so many requests, and after every staged copy. */
@@ -48,9 +48,24 @@ const IDLE_REQUESTS_MAX = 512;
 
 /**
  * Starts to move `bytes` between the iterator's memory and the target at `offset`. The iterator is duplicated now and
- * moved once, by the bytes done, when the promise settles; its memory must stay until then.
- * Resolves when every byte is done (a read: or the data ended). Rejects with the ledger otherwise.
+ * moved once, by the bytes done, when the transfer settles; its memory must stay until then.
+ * Calls `resolve` when every byte is done (a read: or the data ended), `reject` with the ledger otherwise.
  */
+export function runTransfer(
+  target: Target,
+  iter: IovIter,
+  offset: number,
+  bytes: number,
+  direction: Direction,
+  options: TransferOptions,
+  resolve: (outcome: Outcome) => void,
+  reject: (error: unknown) => void,
+): void {
+  assert(bytes <= iter.count, 'a transfer is no longer than its iterator');
+  new Transfer(target, iter, offset, bytes, direction, options, resolve, reject).start();
+}
+
+/** As runTransfer, with a promise. */
 export function startTransfer(
   target: Target,
   iter: IovIter,
@@ -59,10 +74,8 @@ export function startTransfer(
   direction: Direction,
   options: TransferOptions,
 ): Promise<Outcome> {
-  assert(bytes <= iter.count, 'a transfer is no longer than its iterator');
   return new Promise((resolve, reject) => {
-    const transfer = new Transfer(target, iter, offset, bytes, direction, options, resolve, reject);
-    transfer.start();
+    runTransfer(target, iter, offset, bytes, direction, options, resolve, reject);
   });
 }
 
@@ -75,7 +88,15 @@ class TransferOutcome implements Outcome {
   readonly stable: boolean;
   readonly #offset: number;
 
-  constructor(offset: number, bytes: number, requests: number, copied: number, buffered: number, io: IoMode, stable: boolean) {
+  constructor(
+    offset: number,
+    bytes: number,
+    requests: number,
+    copied: number,
+    buffered: number,
+    io: IoMode,
+    stable: boolean,
+  ) {
     this.#offset = offset;
     this.bytes = bytes;
     this.requests = requests;

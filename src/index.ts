@@ -1,0 +1,43 @@
+/**
+ * diorite: direct I/O for Node.js. Scattered memory in; few, large, aligned requests out; and the truth about what
+ * happened.
+ * @module
+ */
+import { setHostPages } from './iter/host-pages.js';
+import { hostPages } from './memory/pages.js';
+
+export { AbortError, CODES, type Code, DioriteError, type Extent, type ExtentState } from './base/errors.js';
+export { PAGE_SIZE } from './base/integers.js';
+export type { CopyOptions, CopyProgress, CopyResult } from './copy/options.js';
+export type { ProbeResult } from './copy/probe.js';
+export { File } from './handle/file.js';
+export type { Memory, MoveOptions } from './handle/arguments.js';
+export type { ReadResult, ReadvResult, WriteResult, WritevResult } from './handle/results.js';
+export { type Bvec, type IterKind, type IterState, IovIter, type Run } from './iter/iov-iter.js';
+export type { PageSource } from './iter/page-source.js';
+export { hostPages } from './memory/pages.js';
+export { defaultPool, type Lease, Pool } from './memory/pool.js';
+export { Region } from './memory/region.js';
+export { open, type OpenOptions } from './open.js';
+export type { Direction, Limits } from './plan/limits.js';
+export { type Plan, plan, type PlanOptions } from './plan/plan.js';
+export type { DataRange, Effect, Holes, IoMode, Publication, Publishing, Short, Target, Unit } from './transfer/target.js';
+export { Request, type RequestOwner } from './transfer/request.js';
+export { startTransfer, type TransferOptions } from './transfer/transfer.js';
+export type { Outcome } from './transfer/outcome.js';
+
+setHostPages(hostPages());
+
+/** Copies a file with direct I/O; see CopyOptions. Loaded at the first call: most programs that open files do not copy. */
+export async function copy(
+  source: string | Buffer | URL,
+  destination: string | Buffer | URL,
+  options?: import('./copy/options.js').CopyOptions,
+): Promise<import('./copy/options.js').CopyResult> {
+  return (await import('./copy/copy.js')).copy(source, destination, options);
+}
+
+/** What this machine, and the file at `path`, can do; see ProbeResult. */
+export async function probe(path: string | URL): Promise<import('./copy/probe.js').ProbeResult> {
+  return (await import('./copy/probe.js')).probe(path);
+}

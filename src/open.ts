@@ -1,0 +1,115 @@
+// open(): the table of URL schemes, a line per target, and the options that all of them take.
+import { fileURLToPath } from 'node:url';
+import { errors } from './base/errors.js';
+import { File } from './handle/file.js';
+import type { IoOption } from './targets/file/file-target.js';
+import { openFileTarget } from './targets/file/open-file.js';
+
+export interface OpenOptions {
+  /** Permission bits of a file that is created, as Node's `mode`. Default 0o666, less the umask. */
+  readonly mode?: number | string | undefined;
+  /**
+   * `direct`: past the page cache, or an error; unaligned ends are read, changed and written back, so nobody else may
+   * write the blocks they lie in. `prefer-direct` (the default): direct where it can be had, unaligned ends through the
+   * page cache. `drop-behind`: buffered, written back and evicted at once. `buffered`: as node:fs.
+   */
+  readonly io?: IoOption | undefined;
+  /** `auto` (the default): io_uring where it can be had, else a pool of threads. */
+  readonly engine?: 'auto' | 'uring' | 'threads' | undefined;
+  /** The most requests in flight of one read or write. */
+  readonly depth?: number | undefined;
+  /** The most bytes in flight of one read or write. Default 32 MiB. */
+  readonly bytesInFlight?: number | undefined;
+  /** How large a request is made, in bytes, where the memory allows. A power of two of at least 4096; default 1 MiB. */
+  readonly requestBytes?: number | undefined;
+}
+
+type Opener = (url: URL, flags: string | number | undefined, options: OpenOptions) => Promise<File>;
+
+/** A target is a folder under targets/ and a line here. */
+const SCHEMES: Readonly<Record<string, Opener>> = {
+  'file:': (url, flags, options) => openPath(fileURLToPath(url), flags, options),
+};
+
+const IO_OPTIONS = new Set(['direct', 'prefer-direct', 'drop-behind', 'buffered']);
+const ENGINES = new Set(['auto', 'uring', 'threads']);
+const DEPTH_MAX = 4096;
+/** What the kernel takes in one call, rounded down to a power of two. */
+const REQUEST_BYTES_MAX = 2 ** 30;
+
+/**
+ * Opens a file or block device for direct I/O. `flags` are those of fs.open, default 'r'; the third argument is a mode,
+ * as Node has it, or options. Errors are Node's (ENOENT, EACCES …), with ERR_DIORITE_NOT_DIRECT where `io: 'direct'`
+ * cannot be had. open(2).
+ */
+export async function open(
+  path: string | Buffer | URL,
+  flags?: string | number,
+  modeOrOptions?: number | string | OpenOptions,
+): Promise<File> {
+  const options = toOptions(modeOrOptions);
+  const url = toUrl(path);
+  if (url === null) return openPath(path as string | Buffer, flags, options);
+  const opener = SCHEMES[url.protocol];
+  if (opener === undefined) {
+    throw errors.invalidValue(
+      'path',
+      `a path or a URL with one of the schemes ${Object.keys(SCHEMES).join(', ')}`,
+      url.href,
+    );
+  }
+  return opener(url, flags, options);
+}
+
+/** A string is a path, as in Node, unless it starts like a URL: `scheme://`. */
+function toUrl(path: string | Buffer | URL): URL | null {
+  if (path instanceof URL) return path;
+  if (typeof path === 'string') return /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? new URL(path) : null;
+  if (!Buffer.isBuffer(path)) throw errors.invalidType('path', 'a string, a Buffer or a URL', path);
+  return null;
+}
+
+async function openPath(
+  path: string | Buffer,
+  flags: string | number | undefined,
+  options: OpenOptions,
+): Promise<File> {
+  const { depth, bytesInFlight } = options;
+  return new File({ ...(await openFileTarget(path, flags, options)), depth, bytesInFlight });
+}
+
+function toOptions(given: number | string | OpenOptions | undefined): OpenOptions {
+  if (given === undefined || given === null) return {};
+  if (typeof given === 'number' || typeof given === 'string') return { mode: given };
+  if (typeof given !== 'object') throw errors.invalidType('options', 'a mode or an object', given);
+  for (const [name, value] of Object.entries(given)) {
+    const check = CHECKS[name];
+    if (check === undefined)
+      throw errors.invalidValue(`options.${name}`, `one of ${Object.keys(CHECKS).join(', ')}`, name);
+    if (value !== undefined) check(value, `options.${name}`);
+  }
+  return given;
+}
+
+const CHECKS: Readonly<Record<string, (value: unknown, name: string) => void>> = {
+  mode: () => {}, // Node's own fs.open checks it.
+  io: (value, name) => oneOf(value, name, IO_OPTIONS),
+  engine: (value, name) => oneOf(value, name, ENGINES),
+  depth: (value, name) => within(value, name, 1, DEPTH_MAX),
+  bytesInFlight: (value, name) => within(value, name, 4096, Number.MAX_SAFE_INTEGER),
+  requestBytes: (value, name) => {
+    within(value, name, 4096, REQUEST_BYTES_MAX);
+    if (!Number.isInteger(Math.log2(Number(value)))) throw errors.outOfRange(name, 'a power of two', value);
+  },
+};
+
+function oneOf(value: unknown, name: string, allowed: ReadonlySet<string>): void {
+  if (typeof value !== 'string' || !allowed.has(value))
+    throw errors.invalidValue(name, `one of ${[...allowed].join(', ')}`, value);
+}
+
+function within(value: unknown, name: string, least: number, most: number): void {
+  if (typeof value !== 'number') throw errors.invalidType(name, 'a number', value);
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw errors.outOfRange(name, `an integer >= ${least} and <= ${most}`, value);
+}

@@ -1,0 +1,356 @@
+// The file target: regular files and block devices behind the Target interface, on whichever engine there is.
+import { fstat } from 'node:fs';
+import { assert } from '../../base/assert.js';
+import { type DioriteError, errors } from '../../base/errors.js';
+import { loadAddon } from '../../memory/addon.js';
+import type { Direction, Limits } from '../../plan/limits.js';
+import type { Request } from '../../transfer/request.js';
+import type { Effect, Holes, IoMode, Target } from '../../transfer/target.js';
+import type { Descriptors } from './descriptors.js';
+import { EndWriter } from './ends.js';
+import { type Engine, Op, type Operation, RWF_DSYNC } from './engines/engine.js';
+import { errnoError } from './errno.js';
+import type { FileFacts } from './facts.js';
+import { FileHoles } from './holes.js';
+import { closeInode, type Inode } from './inode.js';
+import { bufferedLimits, directLimits } from './limits.js';
+import type { Claim } from './range-lock.js';
+import { run, submitWhenRoom } from './run.js';
+
+/** What the caller asks for; the result's `io` says what it got. */
+export type IoOption = 'direct' | 'prefer-direct' | 'drop-behind' | 'buffered';
+
+export interface FileTargetInput {
+  readonly descriptors: Descriptors;
+  readonly facts: FileFacts;
+  readonly engine: Engine;
+  readonly inode: Inode;
+  readonly io: IoOption;
+  /** Why direct I/O cannot be had, by direction; null: it can. */
+  readonly notDirect: { read: string | null; write: string | null };
+  readonly bestBytes: number;
+}
+
+/** Errors after which the bytes are certainly as they were: the descriptor was refused before anything was looked at. */
+const NO_EFFECT = new Set(['EBADF', 'ESPIPE']);
+const RETRY = new Set(['EAGAIN', 'EINTR']);
+const EINVAL = -22;
+const DEPTH_BEST = 32;
+
+export class FileTarget implements Target {
+  readonly name: string;
+  readonly facts: FileFacts;
+  readonly engine: Engine;
+  readonly holes?: Holes;
+  readonly bestDepth: number;
+  readonly durable: 'answer' | 'sync';
+  readonly #descriptors: Descriptors;
+  readonly #inode: Inode;
+  readonly #io: IoOption;
+  readonly #ends: EndWriter;
+  readonly #idle: FileOperation[] = [];
+  readonly #notDirect: { read: string | null; write: string | null };
+  readonly #limits: { read: Limits; write: Limits };
+  /** A direct request of this direction has come back well: EINVAL is then the caller's, not the file's. */
+  readonly #proven = { read: false, write: false };
+  /** Direct requests seen per direction, and whether the last one looked at had gone through the page cache. */
+  readonly #seen = { read: 0, write: 0 };
+  readonly #cached = { read: false, write: false };
+  #size: number;
+  #inFlight = 0;
+  #closed: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
+
+  constructor(input: FileTargetInput) {
+    const { descriptors, facts, engine, bestBytes } = input;
+    this.name = String(descriptors.path);
+    this.facts = facts;
+    this.engine = engine;
+    this.#descriptors = descriptors;
+    this.#inode = input.inode;
+    this.#io = input.io;
+    this.#notDirect = input.notDirect;
+    const limitsOf = (direction: Direction): Limits =>
+      this.#goesDirect(direction)
+        ? directLimits(facts, direction, bestBytes, engine.maxSegments)
+        : bufferedLimits(bestBytes, engine.maxSegments);
+    this.#limits = { read: limitsOf('read'), write: limitsOf('write') };
+    // O_APPEND and streams: each write goes where the kernel says, so they go one after the other.
+    this.bestDepth = descriptors.appends || !this.seekable ? 1 : Math.min(DEPTH_BEST, engine.depth);
+    this.durable = descriptors.synchronous ? 'answer' : 'sync';
+    this.#size = facts.kind === 'block' ? facts.deviceBytes : descriptors.stats.size;
+    this.#ends = new EndWriter({
+      target: this,
+      descriptors,
+      facts,
+      engine,
+      inode: this.#inode,
+      rewrite: this.#io === 'direct',
+    });
+    if (this.#io === 'direct') this.#inode.rewriters++;
+    if (engine.supports(Op.SEEK_DATA)) this.holes = new FileHoles(this, descriptors, engine);
+  }
+
+  get seekable(): boolean {
+    return this.facts.kind !== 'stream';
+  }
+
+  /** As of the last look: a file may have grown since. */
+  get size(): number | undefined {
+    return this.seekable ? this.#size : undefined;
+  }
+
+  /** Why this direction does not go direct; null: it does. */
+  notDirect(direction: Direction): string | null {
+    return this.#goesDirect(direction) ? null : (this.#notDirect[direction] ?? `io: '${this.#io}' was asked`);
+  }
+
+  limitsAt(_offset: number, direction: Direction): Limits {
+    return this.#limits[direction];
+  }
+
+  ioMode(direction: Direction): IoMode {
+    if (this.#io === 'drop-behind') return 'drop-behind';
+    return this.#goesDirect(direction) && !this.#cached[direction] ? 'direct' : 'buffered';
+  }
+
+  effectOf(error: DioriteError): Effect {
+    if (RETRY.has(error.code)) return 'retry';
+    return NO_EFFECT.has(error.code) ? 'none' : 'unknown';
+  }
+
+  #goesDirect(direction: Direction): boolean {
+    return (this.#io === 'direct' || this.#io === 'prefer-direct') && this.#notDirect[direction] === null;
+  }
+
+  /** Throws where nothing may go out any more: closed, or a sync of the inode has failed. */
+  check(): void {
+    if (this.#closed !== null)
+      throw errors.make('ERR_DIORITE_CLOSED', `${this.name}: the file is closed`, { path: this.name });
+    this.#inode.check(this.name);
+  }
+
+  // ---- requests --------------------------------------------------------------------------------------------------
+
+  submit(request: Request): boolean {
+    assert(this.#closed === null || this.#inFlight > 0, 'nothing is submitted to a closed file');
+    if (request.route === 'end') {
+      this.#inFlight++;
+      this.#ends.submit(request);
+      return true;
+    }
+    const operation = this.#idle.pop() ?? new FileOperation(this);
+    this.#prepare(operation, request);
+    if (request.direction === 'write' && this.#inode.rewriters > 0) {
+      this.#submitLocked(operation, request);
+    } else if (!this.engine.submit(operation)) {
+      operation.request = null;
+      this.#idle.push(operation);
+      return false;
+    }
+    this.#inFlight++;
+    return true;
+  }
+
+  onceDrained(callback: () => void): void {
+    this.engine.onceDrained(callback);
+  }
+
+  /** The kernel has it: a disk request cannot be taken back. */
+  cancel(): void {}
+
+  #prepare(operation: FileOperation, request: Request): void {
+    const direct = this.#goesDirect(request.direction);
+    const fd = direct ? this.#descriptors.direct : this.#descriptors.fd;
+    assert(fd !== null, 'what goes direct has its descriptor');
+    operation.request = request;
+    operation.op = request.direction === 'read' ? Op.READ : Op.WRITE;
+    operation.fd = fd;
+    operation.offset = this.seekable ? request.offset : -1;
+    operation.length = request.bytes;
+    operation.flags = request.dsync && request.direction === 'write' ? RWF_DSYNC : 0;
+    operation.segments = request.segments;
+    operation.buffered = !direct;
+    operation.cachedBefore = -1;
+    request.viaCache = !direct;
+    if (direct && isSample(++this.#seen[request.direction])) {
+      operation.cachedBefore = this.#cachedPages(request);
+    }
+  }
+
+  #submitLocked(operation: FileOperation, request: Request): void {
+    operation.claim = this.#inode.lock.take(request.offset, request.offset + request.bytes, false, () => {
+      submitWhenRoom(this.engine, operation);
+    });
+  }
+
+  completed(operation: FileOperation, result: number): void {
+    const { request } = operation;
+    assert(request !== null, 'an operation completes once');
+    if (result === EINVAL && operation.claim === null && this.#giveUpDirect(request.direction)) {
+      this.#prepare(operation, request);
+      submitWhenRoom(this.engine, operation);
+      return;
+    }
+    if (operation.claim !== null) this.#inode.lock.release(operation.claim);
+    operation.claim = null;
+    if (!operation.buffered && result > 0) this.#lookAtCache(operation, request);
+    operation.request = null;
+    operation.segments = null;
+    this.#idle.push(operation);
+    if (this.#io === 'drop-behind' && result > 0) void this.#dropBehind(request, result);
+    else this.#answer(request, result);
+  }
+
+  /**
+   * `prefer-direct`, and the first direct request came back as EINVAL: this file system takes O_DIRECT at open and
+   * refuses it at I/O, and its alignment was assumed. From here on this direction is buffered, and the result says so.
+   */
+  #giveUpDirect(direction: Direction): boolean {
+    if (this.#io !== 'prefer-direct' || this.#proven[direction] || !this.#goesDirect(direction)) return false;
+    if (this.facts.memoryAlignment.from === 'statx') return false;
+    this.#notDirect[direction] = 'the first direct request was refused with EINVAL';
+    this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine.maxSegments);
+    return true;
+  }
+
+  #answer(request: Request, result: number): void {
+    if (result < 0) return this.#finish(request, () => request.fail(errnoError(result, request.direction, this.name)));
+    if (result > 0) {
+      this.#proven[request.direction] = true;
+      if (request.direction === 'write') this.#noteWritten(request, result);
+    }
+    if (result === request.bytes) return this.#finish(request, () => request.answer(result, 'continue'));
+    if (request.direction === 'write') return this.#finish(request, () => request.answer(result, 'continue'));
+    if (result === 0) return this.#finish(request, () => request.answer(0, 'end'));
+    this.#answerShortRead(request, result);
+  }
+
+  /**
+   * Fewer bytes than asked: the end of the file, or a file system that gives less at a time (FUSE). Only the size tells.
+   * A size of 0 with data is /proc's way: there the end is a read of 0.
+   */
+  #answerShortRead(request: Request, result: number): void {
+    const reached = request.offset + result;
+    if (this.facts.kind === 'block') {
+      const short = reached >= this.#size ? 'end' : 'continue';
+      return this.#finish(request, () => request.answer(result, short));
+    }
+    fstat(this.#descriptors.fd, (error, stats) => {
+      if (error !== null)
+        return this.#finish(request, () => request.fail(errnoError(error.errno ?? -5, 'fstat', this.name)));
+      this.#size = stats.size;
+      const short = stats.size > 0 && reached >= stats.size ? 'end' : 'continue';
+      this.#finish(request, () => request.answer(result, short));
+    });
+  }
+
+  #noteWritten(request: Request, result: number): void {
+    if (!request.dsync && this.durable === 'sync') this.#inode.unsynced.add(request.offset, result);
+    if (request.offset + result > this.#size) this.#size = request.offset + result;
+  }
+
+  #finish(request: Request, answer: () => void): void {
+    this.#inFlight--;
+    answer();
+    request.release();
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  /** By the end writer: an unaligned end came back. */
+  endCompleted(request: Request, result: number): void {
+    this.#answer(request, result);
+  }
+
+  // ---- what the kernel did ---------------------------------------------------------------------------------------
+
+  /** Pages of the range in the page cache; −1 where that cannot be asked. */
+  #cachedPages(request: Request): number {
+    const addon = loadAddon();
+    return addon === null ? -1 : addon.cachedPages(this.#descriptors.fd, request.offset, request.bytes);
+  }
+
+  /**
+   * A direct request leaves no pages behind: it flushes and drops what was there. More of them than before means that
+   * the file system buffered it and told nobody (ext4 with data=journal, tmpfs, …).
+   */
+  #lookAtCache(operation: FileOperation, request: Request): void {
+    if (operation.cachedBefore < 0) return;
+    const after = this.#cachedPages(request);
+    if (after >= 0) this.#cached[request.direction] = after > operation.cachedBefore;
+  }
+
+  /** Written back and evicted at once; the answer waits for it, so that the budget bounds what is dirty. */
+  async #dropBehind(request: Request, result: number): Promise<void> {
+    const failed = await this.#ends.evict(request.offset, result, request.direction === 'write');
+    this.#answer(request, failed < 0 ? failed : result);
+  }
+
+  // ---- durability and the end ------------------------------------------------------------------------------------
+
+  async sync(options: { readonly dataOnly?: boolean } = {}): Promise<void> {
+    this.check();
+    const covered = this.#inode.unsynced.take();
+    const op = options.dataOnly === true ? Op.FDATASYNC : Op.FSYNC;
+    const result = await run(this.engine, { op, fd: this.#descriptors.fd });
+    if (result < 0) {
+      for (const range of covered) this.#inode.unsynced.add(range.offset, range.length);
+      const error = errnoError(result, options.dataOnly === true ? 'fdatasync' : 'fsync', this.name);
+      error.extents = this.#inode.unsyncedExtents();
+      // EINVAL and EBADF: this kind of file has no fsync; nothing was lost.
+      if (result !== EINVAL && error.code !== 'EBADF') this.#inode.poison(error);
+      throw error;
+    }
+    await this.#ends.drop();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    const failed = await this.#ends.drop();
+    if (this.#io === 'direct') this.#inode.rewriters--;
+    closeInode(this.#inode);
+    await this.#descriptors.close();
+    if (failed < 0) throw errnoError(failed, 'sync_file_range', this.name);
+  }
+
+  /** The caller's own descriptor. */
+  get fd(): number {
+    return this.#descriptors.fd;
+  }
+}
+
+/** The 1st, 2nd, 4th, 8th … request of a direction is looked at: what a file system does rarely changes. */
+function isSample(n: number): boolean {
+  return Number.isInteger(Math.log2(n));
+}
+
+class FileOperation implements Operation {
+  op: Op = Op.READ;
+  fd = -1;
+  offset = 0;
+  length = 0;
+  flags = 0;
+  segments: Operation['segments'] = null;
+  buffered = false;
+  request: Request | null = null;
+  claim: Claim | null = null;
+  cachedBefore = -1;
+  readonly #target: FileTarget;
+
+  constructor(target: FileTarget) {
+    this.#target = target;
+  }
+
+  complete(result: number): void {
+    this.#target.completed(this, result);
+  }
+}

@@ -1,0 +1,47 @@
+// What a request to a file may look like, by how its bytes go.
+import { alignDown } from '../../base/integers.js';
+import type { Direction, Limits } from '../../plan/limits.js';
+import type { FileFacts } from './facts.js';
+
+/** MAX_RW_COUNT, include/linux/fs.h: INT_MAX rounded down to a page. */
+const MAX_RW_BYTES = 0x7ffff000;
+/** Four writev of 1 MiB beat one of 4 MiB, and the disk is busy while the next is made (measured on virtio). */
+export const BEST_BYTES_DEFAULT: number = 1024 * 1024;
+/** BIO_MAX_VECS, include/linux/bio.h: more segments than one bio holds are split by the kernel anyway. */
+const BEST_SEGMENTS = 256;
+/** Below a page each fragment costs the device a segment: copying them together is cheaper (measured, 512 B to 4 KiB). */
+const DIRECT_COPY_BREAK_BYTES = 4096;
+/** Buffered: the kernel copies anyway; below this one copy of ours costs less than one more segment of its. */
+const BUFFERED_COPY_BREAK_BYTES = 512;
+
+export function directLimits(facts: FileFacts, direction: Direction, bestBytes: number, segmentsMax: number): Limits {
+  const offsetAlignment = (direction === 'read' ? facts.readAlignment : facts.writeAlignment).value;
+  const endAlignment = Math.max(facts.endAlignment.value, offsetAlignment);
+  return {
+    memoryAlignment: facts.memoryAlignment.value,
+    offsetAlignment,
+    endAlignment,
+    maxBytes: alignDown(MAX_RW_BYTES, endAlignment),
+    bestBytes: Math.max(endAlignment, alignDown(bestBytes, endAlignment)),
+    maxSegments: segmentsMax,
+    bestSegments: Math.min(BEST_SEGMENTS, segmentsMax),
+    copyBreakBytes: DIRECT_COPY_BREAK_BYTES,
+    boundaryBytes: 0,
+    until: Number.POSITIVE_INFINITY,
+  };
+}
+
+export function bufferedLimits(bestBytes: number, segmentsMax: number): Limits {
+  return {
+    memoryAlignment: 1,
+    offsetAlignment: 1,
+    endAlignment: 1,
+    maxBytes: MAX_RW_BYTES,
+    bestBytes,
+    maxSegments: segmentsMax,
+    bestSegments: Math.min(BEST_SEGMENTS, segmentsMax),
+    copyBreakBytes: BUFFERED_COPY_BREAK_BYTES,
+    boundaryBytes: 0,
+    until: Number.POSITIVE_INFINITY,
+  };
+}

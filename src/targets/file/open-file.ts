@@ -1,0 +1,100 @@
+// Opens a path as a file target: descriptors, discovery, engine, and whether direct I/O can be had.
+import type { PathLike } from 'node:fs';
+import { type DioriteError, errors } from '../../base/errors.js';
+import { portableRegionsAligned } from '../../memory/region.js';
+import { Descriptors, parseFlags } from './descriptors.js';
+import { chooseEngine } from './engines/choose.js';
+import { type Engine, Op } from './engines/engine.js';
+import { discover, type FileFacts } from './facts.js';
+import { FileTarget, type IoOption } from './file-target.js';
+import { openInode } from './inode.js';
+import { BEST_BYTES_DEFAULT } from './limits.js';
+
+export interface FileTargetOptions {
+  readonly mode?: number | string | undefined;
+  readonly io?: IoOption | undefined;
+  readonly engine?: 'auto' | 'uring' | 'threads' | undefined;
+  /** How large a request is made, in bytes, where the memory allows. Default 1 MiB. */
+  readonly requestBytes?: number | undefined;
+}
+
+export interface OpenedFile {
+  readonly target: FileTarget;
+  readonly engineReason: string | null;
+  readonly appends: boolean;
+}
+
+export async function openFileTarget(
+  path: PathLike,
+  flags: string | number | undefined,
+  options: FileTargetOptions,
+): Promise<OpenedFile> {
+  const io = options.io ?? 'prefer-direct';
+  const { engine, reason } = chooseEngine(options.engine ?? 'auto');
+  const descriptors = await Descriptors.open(path, parseFlags(flags), options.mode);
+  try {
+    const facts = discover(descriptors.fd, String(path), descriptors.stats, descriptors.isTerminal);
+    const notDirect = await openDirect(descriptors, facts, io, engine.addresses);
+    if (io === 'direct') mustBeDirect(descriptors, notDirect);
+    if (io === 'drop-behind') mustDropBehind(descriptors, engine);
+    const inode = openInode(facts.inodeKey);
+    const bestBytes = options.requestBytes ?? BEST_BYTES_DEFAULT;
+    const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes });
+    return { target, engineReason: reason, appends: descriptors.appends };
+  } catch (error) {
+    await descriptors.close();
+    throw error;
+  }
+}
+
+type NotDirect = { read: string | null; write: string | null };
+
+async function openDirect(
+  descriptors: Descriptors,
+  facts: FileFacts,
+  io: IoOption,
+  addresses: boolean,
+): Promise<NotDirect> {
+  const notDirect = { ...facts.notDirect };
+  if (io === 'buffered' || io === 'drop-behind') return notDirect;
+  if (descriptors.appends) {
+    // The kernel puts an appending write where the file ends, whatever its offset: unaligned, in general.
+    notDirect.write ??= 'O_APPEND: where the write goes is not known before';
+  }
+  const memory = addresses ? true : portableRegionsAligned();
+  if (memory !== true) {
+    const reason = `no addon, and page-aligned memory ${memory === false ? 'cannot be had' : 'could not be checked'}`;
+    notDirect.read ??= reason;
+    notDirect.write ??= reason;
+  }
+  if (notDirect.read !== null && notDirect.write !== null) return notDirect;
+  const refused = await descriptors.openDirect();
+  if (refused !== null) {
+    notDirect.read ??= refused;
+    notDirect.write ??= refused;
+  }
+  return notDirect;
+}
+
+function mustBeDirect(descriptors: Descriptors, notDirect: NotDirect): void {
+  const reason = (descriptors.reads ? notDirect.read : null) ?? (descriptors.writes ? notDirect.write : null);
+  if (reason !== null) throw refusal(descriptors, `io: 'direct' cannot be had: ${reason}`, 'ERR_DIORITE_NOT_DIRECT');
+}
+
+function mustDropBehind(descriptors: Descriptors, engine: Engine): void {
+  if (engine.supports(Op.WRITE_BACK) && engine.supports(Op.DROP_CACHE)) return;
+  throw refusal(
+    descriptors,
+    "io: 'drop-behind' needs the addon: nothing else writes back and drops",
+    'ERR_DIORITE_UNSUPPORTED',
+  );
+}
+
+function refusal(
+  descriptors: Descriptors,
+  message: string,
+  code: 'ERR_DIORITE_NOT_DIRECT' | 'ERR_DIORITE_UNSUPPORTED',
+): DioriteError {
+  const path = String(descriptors.path);
+  return errors.make(code, `${path}: ${message}`, { path });
+}

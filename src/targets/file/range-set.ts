@@ -1,0 +1,68 @@
+// A bounded set of byte ranges: sorted, merged; past its bound it becomes the one range around all.
+import { assert } from '../../base/assert.js';
+
+export class RangeSet {
+  readonly #max: number;
+  #starts: number[] = [];
+  #ends: number[] = [];
+
+  constructor(max: number) {
+    assert(max >= 1, 'a range set holds at least one range');
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#starts.length;
+  }
+
+  add(offset: number, length: number): void {
+    if (length === 0) return;
+    const end = offset + length;
+    const last = this.#ends.length - 1;
+    // Sequential writes, the usual case: the last range grows.
+    if (last >= 0 && offset === this.#ends[last]) {
+      this.#ends[last] = end;
+      return;
+    }
+    const from = this.#firstEndingAtOrAfter(offset);
+    let to = from;
+    let low = offset;
+    let high = end;
+    while (to < this.#starts.length && (this.#starts[to] ?? 0) <= end) {
+      low = Math.min(low, this.#starts[to] ?? low);
+      high = Math.max(high, this.#ends[to] ?? high);
+      to++;
+    }
+    this.#starts.splice(from, to - from, low);
+    this.#ends.splice(from, to - from, high);
+    if (this.#starts.length > this.#max) this.#collapse();
+  }
+
+  ranges(): { offset: number; length: number }[] {
+    return this.#starts.map((offset, i) => ({ offset, length: (this.#ends[i] ?? offset) - offset }));
+  }
+
+  /** Empties the set and returns what was in it. */
+  take(): { offset: number; length: number }[] {
+    const ranges = this.ranges();
+    this.#starts = [];
+    this.#ends = [];
+    return ranges;
+  }
+
+  #collapse(): void {
+    this.#starts = [this.#starts[0] ?? 0];
+    this.#ends = [this.#ends[this.#ends.length - 1] ?? 0];
+  }
+
+  #firstEndingAtOrAfter(offset: number): number {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ends[middle] ?? 0) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
