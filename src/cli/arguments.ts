@@ -68,8 +68,7 @@ export function countOf(parsed: Parsed, name: string, most: number): number | un
   const value = parsed.values.get(name);
   if (value === undefined) return undefined;
   const count = /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (!(count >= 1 && count <= most))
-    throw new UsageError(`--${name}: '${value}' is not an integer from 1 to ${most}`);
+  if (!(count >= 1 && count <= most)) throw new UsageError(`--${name}: '${value}' is not an integer from 1 to ${most}`);
   return count;
 }
 
@@ -82,7 +81,9 @@ export function sizeOf(parsed: Parsed, name: string, multipleOf: number, most: n
   const match = /^(\d+)([kmg]?)(?:i?b)?$/i.exec(value);
   const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
   if (!(bytes >= multipleOf && bytes <= most && bytes % multipleOf === 0))
-    throw new UsageError(`--${name}: '${value}' is not a size (4096, 512K, 1M …), a multiple of ${multipleOf}, at most ${most}`);
+    throw new UsageError(
+      `--${name}: '${value}' is not a size (4096, 512K, 1M …), a multiple of ${multipleOf}, at most ${most}`,
+    );
   return bytes;
 }
 
@@ -90,8 +91,7 @@ export function exactly(parsed: Parsed, names: readonly string[]): readonly stri
   const { positionals } = parsed;
   const missing = names[positionals.length];
   if (missing !== undefined) throw new UsageError(`missing ${missing}`);
-  if (positionals.length > names.length)
-    throw new UsageError(`one argument too many: '${positionals[names.length]}'`);
+  if (positionals.length > names.length) throw new UsageError(`one argument too many: '${positionals[names.length]}'`);
   if (positionals.some((value) => value === '')) throw new UsageError('an empty path');
   return positionals;
 }

@@ -8,7 +8,7 @@ import {
   ENGINE_WISHES,
   IO_WISHES,
 } from '../copy/options.js';
-import { countOf, exactly, oneOf, type OptionKinds, parseArguments, sizeOf, UsageError } from './arguments.js';
+import { countOf, exactly, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
@@ -54,7 +54,11 @@ A block device that was written in part stays so: there is no old content to go 
 
 type Signalled = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
-function toOptions(args: readonly string[]): { paths: readonly string[]; options: CopyOptions; flags: ReadonlySet<string> } {
+function toOptions(args: readonly string[]): {
+  paths: readonly string[];
+  options: CopyOptions;
+  flags: ReadonlySet<string>;
+} {
   const parsed = parseArguments(args, OPTIONS);
   const depth = countOf(parsed, 'depth', DEPTH_MAX);
   const requestBytes = sizeOf(parsed, 'request-size', 4096, REQUEST_BYTES_MAX);
@@ -84,13 +88,20 @@ function modeText({ read, write }: CopyResult['io']): string {
 export function describe(result: CopyResult): string {
   const rows: [string, string][] = [
     ['copied', `${formatBytes(result.bytes)} to ${result.destination}`],
-    ['time', `${formatDuration(result.durationMs)}, ${formatRate(result.bytes, result.durationMs)}, ${(result.cpuMs / 1000).toFixed(2)} s of CPU`],
+    [
+      'time',
+      `${formatDuration(result.durationMs)}, ${formatRate(result.bytes, result.durationMs)}, ${(result.cpuMs / 1000).toFixed(2)} s of CPU`,
+    ],
     [
       'requests',
       `${formatCount(result.requests)} (${formatCount(result.readRequests)} reads, ${formatCount(result.writeRequests)} writes), ` +
         `${formatBytes(result.averageRequestBytes)} on average`,
     ],
-    ['io', modeText(result.io) + (result.bufferedBytes > 0 ? `; ${formatBytes(result.bufferedBytes)} through the page cache` : '')],
+    [
+      'io',
+      modeText(result.io) +
+        (result.bufferedBytes > 0 ? `; ${formatBytes(result.bufferedBytes)} through the page cache` : ''),
+    ],
     ['engine', `${result.engine} (${result.engineReason})`],
   ];
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);

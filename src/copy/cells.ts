@@ -52,13 +52,21 @@ export async function* cellsOf(
   if (open !== null) yield open;
 }
 
-/** Every cell is data from end to end, and a cell without data (`data` empty, of any length) stands for each gap. */
+/** What is made zero in one step: between two steps a copy can be ended. */
+const GAP_BYTES_MAX = 256 * 1024 * 1024;
+
+function* gap(from: number, to: number): Generator<Cell, void, undefined> {
+  for (let offset = from; offset < to; offset += GAP_BYTES_MAX)
+    yield { offset, length: Math.min(GAP_BYTES_MAX, to - offset), data: [] };
+}
+
+/** Every cell is data from end to end, and cells without data (`data` empty) stand for each gap. */
 export async function* filled(cells: AsyncIterable<Cell>, size: number): AsyncGenerator<Cell, void, undefined> {
   let at = 0;
   for await (const { offset, length } of cells) {
-    if (offset > at) yield { offset: at, length: offset - at, data: [] };
+    yield* gap(at, offset);
     yield { offset, length, data: [{ offset, length }] };
     at = offset + length;
   }
-  if (size > at) yield { offset: at, length: size - at, data: [] };
+  yield* gap(at, size);
 }

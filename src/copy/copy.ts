@@ -104,7 +104,7 @@ class Copy {
         throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination cannot be read back, so not verified: ${path}`, {
           path,
         });
-      return SequentialDevice.open(path, resolved.stats);
+      return SequentialDevice.open(path, resolved.stats, settings.signal);
     }
     if (stats !== null && !settings.force) throw alreadyExists(path);
     if (resolved.kind === 'block') return BlockDevice.open(path, resolved.stats, settings);

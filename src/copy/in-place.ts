@@ -2,6 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open as openNode } from 'node:fs/promises';
 import { DioriteError, errors } from '../base/errors.js';
+import { alignDown, PAGE_SIZE } from '../base/integers.js';
 import type { File } from '../handle.js';
 import { open } from '../open.js';
 import type { IoMode } from '../transfer/target.js';
@@ -80,14 +81,22 @@ export class BlockDevice implements Destination {
     this.tally.add(bytes.length, await this.#file.write(bytes, 0, bytes.length, position));
   }
 
+  /** By the device where it can; the piece at the end that fills no page, and what it cannot, is written. */
   async zero(offset: number, length: number): Promise<void> {
-    const { holes } = this.#file.target;
-    if (holes !== undefined) {
-      await holes.zero(offset, length);
-      return;
+    const whole = alignDown(length, PAGE_SIZE);
+    const zeroed = (await this.#zeroByDevice(offset, whole)) ? whole : 0;
+    for (let at = zeroed; at < length; at += this.#zeros.length)
+      await this.write(this.#zeros.subarray(0, Math.min(this.#zeros.length, length - at)), offset + at);
+  }
+
+  async #zeroByDevice(offset: number, length: number): Promise<boolean> {
+    try {
+      await this.#file.target.holes?.zero(offset, length);
+      return this.#file.target.holes !== undefined;
+    } catch (error) {
+      if (codeOf(error) === 'ERR_DIORITE_UNSUPPORTED') return false;
+      throw error;
     }
-    for (let done = 0; done < length; done += this.#zeros.length)
-      await this.write(this.#zeros.subarray(0, Math.min(this.#zeros.length, length - done)), offset + done);
   }
 
   async settle(): Promise<void> {
@@ -125,13 +134,13 @@ export class SequentialDevice implements Destination {
     this.#handle = handle;
   }
 
-  static async open(path: string, stats: Stats): Promise<SequentialDevice> {
+  static async open(path: string, stats: Stats, signal: AbortSignal | undefined): Promise<SequentialDevice> {
     if (stats.isSocket())
       throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination is a socket, which cannot be opened: ${path}`, {
         path,
       });
     // Neither created nor truncated: if the device went away meanwhile, no regular file takes its place.
-    const handle = await openNode(path, constants.O_WRONLY | constants.O_NOCTTY);
+    const handle = await openOrAbort(path, stats, signal);
     try {
       assertSame(path, stats, await handle.stat());
     } catch (error) {
@@ -189,4 +198,25 @@ export class SequentialDevice implements Destination {
   async discard(): Promise<void> {
     await Promise.allSettled([this.#handle.close()]);
   }
+}
+
+/** To open a FIFO waits for a reader, in the kernel; an abort ends that by being the reader for a moment. */
+async function openOrAbort(path: string, stats: Stats, signal: AbortSignal | undefined): Promise<FileHandle> {
+  const opening = openNode(path, constants.O_WRONLY | constants.O_NOCTTY);
+  if (signal === undefined || !stats.isFIFO()) return opening;
+  let reader: Promise<FileHandle> | null = null;
+  const beReader = (): void => {
+    reader = openNode(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  };
+  signal.addEventListener('abort', beReader, { once: true });
+  try {
+    return await opening;
+  } finally {
+    signal.removeEventListener('abort', beReader);
+    await closeReader(reader);
+  }
+}
+
+async function closeReader(reader: Promise<FileHandle> | null): Promise<void> {
+  if (reader !== null) await (await reader).close();
 }

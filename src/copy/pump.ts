@@ -1,6 +1,7 @@
 // The pipeline of a copy: a bounded number of slots, each of which reads a cell, then writes it, again and again.
-import { alignUp, PAGE_SIZE } from '../base/integers.js';
+
 import { errors } from '../base/errors.js';
+import { alignUp, PAGE_SIZE } from '../base/integers.js';
 import type { Lease, Pool } from '../memory/pool.js';
 import type { Cell } from './cells.js';
 

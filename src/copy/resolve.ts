@@ -7,7 +7,8 @@ import { DioriteError, errors } from '../base/errors.js';
 /** `regular`: written beside its name and published. `block`, `sequential`: written in place, never replaced. */
 export type Resolved =
   | { readonly kind: 'regular'; readonly path: string; readonly existing: Stats | null }
-  | { readonly kind: 'block' | 'sequential'; readonly path: string; readonly stats: Stats };
+  | { readonly kind: 'block'; readonly path: string; readonly stats: Stats }
+  | { readonly kind: 'sequential'; readonly path: string; readonly stats: Stats };
 
 /** As many as the kernel follows. */
 const LINKS_MAX = 40;
@@ -45,9 +46,13 @@ async function resolveRegular(path: string, existing: Stats | null): Promise<Res
   // A link of /proc/self/fd may name a file that has no name any more: a new one of that name would be another file.
   const there = await ifExists(lstat(end));
   if (there?.ino !== existing?.ino || there?.dev !== existing?.dev)
-    throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination has no name that it could be replaced under: ${path}`, {
-      path,
-    });
+    throw errors.make(
+      'ERR_DIORITE_UNSUPPORTED',
+      `The destination has no name that it could be replaced under: ${path}`,
+      {
+        path,
+      },
+    );
   return { kind: 'regular', path: end, existing };
 }
 

@@ -1,0 +1,105 @@
+// `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
+import { type ProbeResult, probe } from '../copy/probe.js';
+import { exactly, type OptionKinds, parseArguments } from './arguments.js';
+import { EXIT, exitCodesText } from './exit-codes.js';
+import { formatBytes, formatRows } from './format.js';
+import type { Command, Surroundings } from './main.js';
+
+const OPTIONS: OptionKinds = { json: { type: 'boolean' } };
+
+const HELP = `Usage: diorite probe PATH [--json]
+
+Says what direct I/O asks for at PATH (a file, a directory or a block device) and where that was learnt, what the
+device under it takes, which engine is used and why not the other, and what this machine can do. Nothing is written.
+
+Options:
+      --json  print the result as one JSON object on standard output
+  -h, --help  this text
+
+${exitCodesText()}
+`;
+
+type Row = readonly [string, string];
+
+function section(title: string, rows: readonly Row[]): string {
+  return `${title}\n${formatRows(rows, '  ')}\n`;
+}
+
+function aboutPath(result: ProbeResult): string {
+  const { fileSystem, kind, notDirect } = result;
+  const direct =
+    notDirect.read === null && notDirect.write === null
+      ? 'yes'
+      : notDirect.read === notDirect.write
+        ? `no: ${notDirect.read}`
+        : `reads: ${notDirect.read ?? 'yes'}; writes: ${notDirect.write ?? 'yes'}`;
+  const rows: Row[] = [
+    ['kind', kind],
+    ['file system', `${fileSystem.name} (0x${fileSystem.magic.toString(16)})`],
+    ['direct I/O', kind === 'directory' ? 'to be asked of a file' : direct],
+  ];
+  if (fileSystem.freeBytes >= 0) rows.push(['free', formatBytes(fileSystem.freeBytes)]);
+  return section(result.path, rows);
+}
+
+function aboutAlignment({ alignment }: ProbeResult): string {
+  const row = (label: string, { value, from }: ProbeResult['alignment']['memory']): Row => [
+    label,
+    `${String(value).padStart(5)}  learnt from: ${from}`,
+  ];
+  return section('alignment, in bytes', [
+    row('memory', alignment.memory),
+    row('offset, reading', alignment.read),
+    row('offset, writing', alignment.write),
+    row('ends of writes', alignment.end),
+  ]);
+}
+
+function aboutDevice({ device }: ProbeResult): string {
+  if (device === null) return section('device', [['none', 'the file system has no block device of its own']]);
+  const of = device.partitionOf === null ? '' : `, a partition of ${device.partitionOf}`;
+  const rows: Row[] = [
+    ['name', `${device.name} (${device.major}:${device.minor})${of}`],
+    ['size', formatBytes(device.bytes) + (device.readOnly ? ', read-only' : '')],
+    ...Object.entries(device.limits),
+  ];
+  return section('device', rows);
+}
+
+function aboutEngine({ engine, uring, addonProblem }: ProbeResult): string {
+  const rows: Row[] = [
+    ['engine', `${engine.name}, up to ${engine.depth} requests of ${engine.maxSegments} segments in flight`],
+    ['why not uring', engine.whyNotUring ?? 'it is'],
+    ['addon', addonProblem ?? 'loaded'],
+  ];
+  if (uring.available) {
+    rows.push(['ring made with', uring.setup.join(', ')]);
+    rows.push(['ring features', uring.features.join(', ')]);
+    rows.push(['ring opcodes', String(uring.opcodes)]);
+  }
+  return section('engine', rows);
+}
+
+function aboutMachine({ machine, capabilities }: ProbeResult): string {
+  const width = Math.max(...capabilities.map(({ how }) => how.length));
+  return section(
+    `this machine (Node ${machine.node}, Linux ${machine.kernel}, ${machine.arch})`,
+    capabilities.map(({ name, how, note }) => [name, `${how.padEnd(width)}  ${note}`]),
+  );
+}
+
+export function describeProbe(result: ProbeResult): string {
+  const parts = [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutMachine].map((about) => about(result));
+  if (result.notes.length > 0) parts.push(`${result.notes.join('\n')}\n`);
+  return parts.join('\n');
+}
+
+async function run(args: readonly string[], { stdout }: Surroundings): Promise<number> {
+  const parsed = parseArguments(args, OPTIONS);
+  const [path = ''] = exactly(parsed, ['PATH']);
+  const result = await probe(path);
+  stdout.write(parsed.flags.has('json') ? `${JSON.stringify(result)}\n` : describeProbe(result));
+  return EXIT.ok;
+}
+
+export const probeCommand: Command = { help: HELP, run };
