@@ -3,17 +3,10 @@ import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import * as copy from './copy.js';
 import { hostPageSource } from './host-pages.js';
+import { segmentOfNothing, segmentOfView, segmentsOfBvecs, segmentsOfViews } from './make-segments.js';
 import { consumed, type IterState, Position, stepBack, stepForward } from './movement.js';
 import type { PageSource } from './page-source.js';
-import {
-  type Bvec,
-  type IterKind,
-  type Segments,
-  segmentOfNothing,
-  segmentOfView,
-  segmentsOfBvecs,
-  segmentsOfViews,
-} from './segments.js';
+import type { Bvec, IterKind, Segments } from './segments.js';
 import type { PageCallback, Run, RunCallback } from './walk.js';
 import * as walks from './walk.js';
 

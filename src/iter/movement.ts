@@ -44,13 +44,13 @@ export function stepForward(segments: Segments, at: IterState, bytes: number): v
   at.count -= bytes;
   let offset = at.iovOffset + bytes;
   let segment = at.segment;
-  while (segment < segments.count) {
-    const length = segments.lengthOf(segment);
-    if (offset < length) break;
+  const { lengths } = segments;
+  let length = lengths[segment];
+  while (length !== undefined && offset >= length) {
     offset -= length;
-    segment++;
+    length = lengths[++segment];
   }
-  assert(segment < segments.count || offset === 0, 'the segments hold what the count says');
+  assert(length !== undefined || offset === 0, 'the segments hold what the count says');
   at.segment = segment;
   at.iovOffset = offset;
 }

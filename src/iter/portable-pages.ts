@@ -7,10 +7,10 @@ import type { PageSource } from './page-source.js';
 /** Page numbers are held in Int32Arrays. */
 const PAGES_MAX = 2 ** 31;
 
-/** A buffer of which at least one page is held, and the numbers first … first+span−1 that its pages have meanwhile. */
+/** A buffer, and the numbers first … first+span−1 that its pages have while one of them is held. */
 interface Numbered {
   readonly buffer: ArrayBufferLike;
-  readonly first: number;
+  first: number;
   readonly span: number;
   /** How often each page is held. */
   pins: Uint32Array;
@@ -19,12 +19,13 @@ interface Numbered {
 }
 
 /**
- * A buffer keeps its numbers while one of its pages is held, and is forgotten with the last: nothing is kept alive
- * that nobody holds, and numbers do not run out.
+ * A buffer has numbers while one of its pages is held, and loses them with the last: nothing is kept alive that nobody
+ * holds, and numbers do not run out.
  */
 export class PortablePages implements PageSource {
-  readonly #byBuffer = new Map<ArrayBufferLike, Numbered>();
-  /** The same, sorted by `first`. */
+  /** Also of buffers of which nothing is held now, so that walking one again makes nothing new. */
+  readonly #byBuffer = new WeakMap<ArrayBufferLike, Numbered>();
+  /** Those of which a page is held, sorted by `first`. */
   readonly #sorted: Numbered[] = [];
   #next = 0;
   #held = 0;
@@ -49,7 +50,8 @@ export class PortablePages implements PageSource {
     assert(byteOffset >= 0 && length > 0 && maxPages > 0, 'at least one page is asked for');
     if (byteOffset + length > buffer.byteLength)
       throw errors.make('ERR_DIORITE_DETACHED', 'Pages were asked of memory that is gone');
-    const numbered = this.#byBuffer.get(buffer) ?? this.#number(buffer);
+    const numbered = this.#byBuffer.get(buffer) ?? this.#know(buffer);
+    if (numbered.held === 0) this.#number(numbered);
     const firstPage = Math.floor(byteOffset / PAGE_SIZE);
     const count = Math.min(maxPages, Math.ceil((byteOffset + length) / PAGE_SIZE) - firstPage);
     if (firstPage + count > numbered.pins.length) growPins(numbered);
@@ -73,7 +75,7 @@ export class PortablePages implements PageSource {
       numbered.pins[page] = pins - 1;
       numbered.held--;
       this.#held--;
-      if (numbered.held === 0) this.#forget(numbered);
+      if (numbered.held === 0) this.#sorted.splice(this.#indexAfter(numbered.first) - 1, 1);
     }
   }
 
@@ -88,17 +90,22 @@ export class PortablePages implements PageSource {
     return new Uint8Array(numbered.buffer, byteOffset, size);
   }
 
-  #number(buffer: ArrayBufferLike): Numbered {
+  #know(buffer: ArrayBufferLike): Numbered {
     const span = Math.ceil(mostBytes(buffer) / PAGE_SIZE);
-    const first = this.#freeNumbers(span, this.#next) ?? this.#freeNumbers(span, 0);
+    const pins = new Uint32Array(Math.ceil(buffer.byteLength / PAGE_SIZE));
+    const numbered: Numbered = { buffer, first: this.#next, span, pins, held: 0 };
+    this.#byBuffer.set(buffer, numbered);
+    return numbered;
+  }
+
+  /** The numbers that it had last, where they are free. */
+  #number(numbered: Numbered): void {
+    const first = this.#freeNumbers(numbered.span, numbered.first) ?? this.#freeNumbers(numbered.span, 0);
     if (first === undefined)
       throw errors.make('ERR_DIORITE_UNSUPPORTED', 'More memory is held than pages can be numbered');
-    const pins = new Uint32Array(Math.ceil(buffer.byteLength / PAGE_SIZE));
-    const numbered: Numbered = { buffer, first, span, pins, held: 0 };
-    this.#byBuffer.set(buffer, numbered);
+    numbered.first = first;
+    this.#next = first + numbered.span;
     this.#sorted.splice(this.#indexAfter(first), 0, numbered);
-    this.#next = first + span;
-    return numbered;
   }
 
   /** The first of `span` free numbers in a row, none below `from`. */
@@ -126,11 +133,6 @@ export class PortablePages implements PageSource {
     const numbered = this.#sorted[this.#indexAfter(page) - 1];
     assert(numbered !== undefined && page < endOf(numbered), 'a page number is of a page that is held');
     return numbered;
-  }
-
-  #forget(numbered: Numbered): void {
-    this.#byBuffer.delete(numbered.buffer);
-    this.#sorted.splice(this.#indexAfter(numbered.first) - 1, 1);
   }
 }
 

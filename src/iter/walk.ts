@@ -33,20 +33,31 @@ export function peekRun(segments: Segments, at: IterState, run: Run, maxBytes: n
   const limit = Math.min(maxBytes, at.count);
   run.length = 0;
   if (limit === 0) return 0;
-  let piece = segments.pieceAt(at.segment, at.iovOffset);
-  let skipped = segments.before(at.segment) + at.iovOffset - segments.pieceBefore(piece);
-  while (skipped >= segments.pieceLength(piece)) skipped -= segments.pieceLength(piece++);
-  const buffer = segments.bufferOf(piece);
-  const start = segments.startOf(piece) + skipped;
-  let length = segments.pieceLength(piece) - skipped;
-  for (let next = piece + 1; length < limit && next < segments.pieces; next++) {
-    const more = segments.pieceLength(next);
+  const { lengths, views, buffers, starts, pieceLengths } = segments;
+  // A position may stand before empty segments, or at the end of its own: the byte that it means is further on.
+  let segment = at.segment;
+  let offset = at.iovOffset;
+  for (let passed = lengths[segment]; passed !== undefined && offset >= passed; passed = lengths[++segment])
+    offset -= passed;
+  const piece = segments.pieceAt(segment, offset);
+  offset -= segments.pieceOffset(piece);
+  const view = views[piece];
+  const buffer = buffers[piece];
+  const whole = pieceLengths[piece];
+  assert(view !== undefined && buffer !== undefined && whole !== undefined, 'the segments hold what the count says');
+  mustHold(view, whole);
+  const start = (starts[piece] ?? 0) + offset;
+  let length = whole - offset;
+  for (let next = piece + 1; length < limit; next++) {
+    const neighbour = views[next];
+    const more = pieceLengths[next];
+    if (neighbour === undefined || more === undefined) break;
     if (more === 0) continue;
-    if (segments.bufferOf(next) !== buffer || segments.startOf(next) !== start + length) break;
+    if (buffers[next] !== buffer || starts[next] !== start + length) break;
+    mustHold(neighbour, more);
     length += more;
   }
   if (length > limit) length = limit;
-  mustHold(buffer, start + length);
   run.buffer = buffer;
   run.byteOffset = start;
   run.length = length;
@@ -130,10 +141,14 @@ function offerBatch(
   batch: Int32Array,
 ): boolean {
   stepForward(segments, at, 0);
-  const buffer = segments.bufferOf(at.segment);
-  const byteOffset = segments.startOf(at.segment) + at.iovOffset;
-  const length = Math.min(segments.lengthOf(at.segment) - at.iovOffset, maxBytes);
-  mustHold(buffer, byteOffset + length);
+  // Views are one piece each.
+  const view = segments.views[at.segment];
+  const buffer = segments.buffers[at.segment];
+  const whole = segments.lengths[at.segment];
+  assert(view !== undefined && buffer !== undefined && whole !== undefined, 'the segments hold what the count says');
+  mustHold(view, whole);
+  const byteOffset = (segments.starts[at.segment] ?? 0) + at.iovOffset;
+  const length = Math.min(whole - at.iovOffset, maxBytes);
   const inPage = source.offsetInPage(buffer);
   if (inPage < 0) throw errors.make('ERR_DIORITE_UNSUPPORTED', 'Pages were asked of memory whose address is not known');
   const from = (inPage + byteOffset) % PAGE_SIZE;
@@ -174,7 +189,8 @@ function offerPages(
 export function forEachPageOfBvecs(segments: Segments, at: Position, size: number, f: PageCallback): number {
   return walk(at, size, (maxBytes) => {
     stepForward(segments, at, 0);
-    const bvec = segments.bvecAt(at.segment);
+    const bvec = segments.bvecs[at.segment];
+    assert(bvec !== undefined, 'the segments hold what the count says');
     const offset = bvec.offset + at.iovOffset;
     const from = offset % PAGE_SIZE;
     const fragment = Math.min(PAGE_SIZE - from, bvec.length - at.iovOffset, maxBytes);
