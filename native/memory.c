@@ -20,6 +20,11 @@ struct region {
   atomic_uint refs;
 };
 
+// What the external value `handle` points to. Its reference goes with its finalizer, or earlier by regionRelease.
+struct handle {
+  struct region *region;
+};
+
 static atomic_llong mapped_bytes; // of the whole process: all environments together
 
 static struct region *region_map(size_t bytes) {
@@ -56,48 +61,63 @@ static void buffer_gone(napi_env env, void *data, void *hint) {
   region_put(hint);
 }
 
-// The handle's finalizer: on the environment's own thread, at the latest when the environment ends.
-static void handle_gone(napi_env env, void *data, void *hint) {
-  (void)hint;
-  struct region *region = data;
+static void handle_release(napi_env env, struct handle *handle) {
+  struct region *region = handle->region;
+  if (region == NULL) return;
+  handle->region = NULL;
   int64_t external;
   (void)napi_adjust_external_memory(env, -(int64_t)region->bytes, &external);
   region_put(region);
 }
 
-static napi_value region_result(napi_env env, struct region *region) {
-  napi_value handle, buffer, result;
-  if (napi_create_external(env, region, handle_gone, NULL, &handle) != napi_ok) {
+// The handle's finalizer: on the environment's own thread, at the latest when the environment ends.
+static void handle_gone(napi_env env, void *data, void *hint) {
+  (void)hint;
+  handle_release(env, data);
+  free(data);
+}
+
+// The handle of a region, which takes over its first reference.
+static napi_value handle_create(napi_env env, struct region *region) {
+  napi_value value;
+  struct handle *handle = malloc(sizeof *handle);
+  if (handle == NULL) {
+    region_put(region);
+    diorite_throw_errno(env, ENOMEM, "malloc");
+    return NULL;
+  }
+  handle->region = region;
+  if (napi_create_external(env, handle, handle_gone, NULL, &value) != napi_ok) {
+    free(handle);
     region_put(region);
     diorite_throw_last(env);
     return NULL;
   }
-  // From here on the handle's finalizer owns the first reference. V8 does not see mapped memory: without being told it
-  // would let hundreds of megabytes of unreachable regions pile up.
+  // V8 does not see mapped memory: without being told it would let hundreds of megabytes of unreachable regions pile up.
   int64_t external;
   (void)napi_adjust_external_memory(env, (int64_t)region->bytes, &external);
+  return value;
+}
 
+// The buffer over a region, with a reference of its own.
+static napi_value buffer_create(napi_env env, struct region *region) {
+  napi_value buffer;
   atomic_fetch_add(&region->refs, 1);
   napi_status status =
       napi_create_external_arraybuffer(env, region->base, region->bytes, buffer_gone, region, &buffer);
-  if (status != napi_ok) {
-    region_put(region); // the buffer's reference; the handle's goes with the handle
-    if (status == napi_no_external_buffers_allowed) {
-      diorite_throw_code(env, "ERR_DIORITE_NO_EXTERNAL_BUFFERS", "this runtime allows no external ArrayBuffers");
-    } else {
-      diorite_throw_last(env);
-    }
-    return NULL;
+  if (status == napi_ok) return buffer;
+  region_put(region);
+  if (status == napi_no_external_buffers_allowed) {
+    diorite_throw_code(env, "ERR_DIORITE_NO_EXTERNAL_BUFFERS", "this runtime allows no external ArrayBuffers");
+  } else {
+    diorite_throw_last(env);
   }
-  DIORITE_TRY(env, napi_create_object(env, &result));
-  DIORITE_TRY(env, napi_set_named_property(env, result, "buffer", buffer));
-  DIORITE_TRY(env, napi_set_named_property(env, result, "handle", handle));
-  return result;
+  return NULL;
 }
 
 // regionCreate(bytes): { buffer, handle }
 static napi_value region_create(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
+  napi_value argv[1], result;
   int64_t bytes;
   if (!diorite_args(env, info, 1, argv) || !diorite_get_i64(env, argv[0], "bytes", &bytes)) return NULL;
   if (bytes <= 0) {
@@ -109,7 +129,24 @@ static napi_value region_create(napi_env env, napi_callback_info info) {
     diorite_throw_errno(env, ENOMEM, "mmap");
     return NULL;
   }
-  return region_result(env, region);
+  napi_value handle = handle_create(env, region);
+  if (handle == NULL) return NULL;
+  napi_value buffer = buffer_create(env, region);
+  if (buffer == NULL) return NULL;
+  DIORITE_TRY(env, napi_create_object(env, &result));
+  DIORITE_TRY(env, napi_set_named_property(env, result, "buffer", buffer));
+  DIORITE_TRY(env, napi_set_named_property(env, result, "handle", handle));
+  return result;
+}
+
+// regionRelease(handle): it keeps nothing from now on.
+static napi_value region_release(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  void *handle;
+  if (!diorite_args(env, info, 1, argv)) return NULL;
+  DIORITE_TRY(env, napi_get_value_external(env, argv[0], &handle));
+  handle_release(env, handle);
+  return diorite_undefined(env);
 }
 
 // regionDetach(buffer): its views have length 0 from now on. The memory stays until the handle goes too.
@@ -159,6 +196,7 @@ static napi_value address_of(napi_env env, napi_callback_info info) {
 napi_status diorite_memory_init(napi_env env, napi_value exports) {
   napi_status status = diorite_set_function(env, exports, "regionCreate", region_create, NULL);
   if (status == napi_ok) status = diorite_set_function(env, exports, "regionDetach", region_detach, NULL);
+  if (status == napi_ok) status = diorite_set_function(env, exports, "regionRelease", region_release, NULL);
   if (status == napi_ok) status = diorite_set_function(env, exports, "regionBytes", region_bytes, NULL);
   if (status == napi_ok) status = diorite_set_function(env, exports, "addressOf", address_of, NULL);
   return status;

@@ -8,6 +8,8 @@ export interface Addon {
   regionCreate(bytes: number): { buffer: ArrayBuffer; handle: object };
   /** Detaches a region's buffer: its views have length 0 from now on. The memory stays until the handle goes too. */
   regionDetach(buffer: ArrayBuffer): void;
+  /** The handle keeps nothing from now on. Only where nothing in flight uses the memory. */
+  regionRelease(handle: object): void;
   /** Bytes of regions that are mapped now, in the whole process. */
   regionBytes(): number;
   /** The address of the buffer's first byte; 0 for an empty or detached one. */
@@ -111,6 +113,7 @@ export const BLOCK_FACTS_LENGTH = 6;
 const FUNCTIONS: readonly (keyof Addon)[] = [
   'regionCreate',
   'regionDetach',
+  'regionRelease',
   'regionBytes',
   'addressOf',
   'job',

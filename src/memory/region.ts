@@ -27,6 +27,8 @@ interface Memory {
   readonly handle: object;
   /** Makes stale views empty. Never gives memory to another user while the kernel may write to it. */
   detach(): void;
+  /** Gives the memory back at once. Only where nothing in flight can be using it. */
+  unmap(): void;
 }
 
 /**
@@ -86,6 +88,13 @@ export class Region {
     if (!this.detached) this.#memory.detach();
   }
 
+  /** As disposing, and the memory goes at once. Only for an owner who knows that no operation is using it. */
+  unmap(): void {
+    if (this.#disposed) return;
+    this[Symbol.dispose]();
+    this.#memory.unmap();
+  }
+
   #check(): void {
     if (this.#disposed) throw errors.make('ERR_DIORITE_CLOSED', 'The region is disposed of');
   }
@@ -95,7 +104,7 @@ export class Region {
 function mapNative(addon: Addon, bytes: number): Memory | null {
   try {
     const { buffer, handle } = addon.regionCreate(bytes);
-    return { buffer, handle, detach: () => addon.regionDetach(buffer) };
+    return { buffer, handle, detach: () => addon.regionDetach(buffer), unmap: () => addon.regionRelease(handle) };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_DIORITE_NO_EXTERNAL_BUFFERS') return null;
     throw error;
@@ -113,7 +122,7 @@ function allocatePortable(bytes: number): Memory {
   for (let at = 0; at < bytes; at += PAGE_SIZE) words[at] = 0; // faults the page in now rather than in a transfer
   // resize(0), not a transfer: a transferred copy would be collected, and its memory reused, while a read is still
   // under way. Resizing keeps the addresses reserved and takes only the pages, so that such a read fails (EFAULT).
-  return { buffer, handle: buffer, detach: () => buffer.resize(0) };
+  return { buffer, handle: buffer, detach: () => buffer.resize(0), unmap: () => {} };
 }
 
 let portableAligned: boolean | 'unknown' | undefined;
