@@ -1,5 +1,6 @@
 // Parses a command's arguments; whatever is wrong with them becomes one line that names the argument.
 import { parseArgs } from 'node:util';
+import { isPowerOfTwo } from '../base/integers.js';
 
 /** Wrong usage: the message is for the user, as it stands. */
 export class UsageError extends Error {
@@ -74,16 +75,14 @@ export function countOf(parsed: Parsed, name: string, most: number): number | un
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
-/** `4096`, `512K`, `1M`, `1MiB`: powers of 1024. */
-export function sizeOf(parsed: Parsed, name: string, multipleOf: number, most: number): number | undefined {
+/** `4096`, `512K`, `1M`, `1MiB`: K, M and G are powers of 1024. */
+export function sizeOf(parsed: Parsed, name: string, least: number, most: number): number | undefined {
   const value = parsed.values.get(name);
   if (value === undefined) return undefined;
   const match = /^(\d+)([kmg]?)(?:i?b)?$/i.exec(value);
   const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
-  if (!(bytes >= multipleOf && bytes <= most && bytes % multipleOf === 0))
-    throw new UsageError(
-      `--${name}: '${value}' is not a size (4096, 512K, 1M …), a multiple of ${multipleOf}, at most ${most}`,
-    );
+  if (!(bytes >= least && bytes <= most && isPowerOfTwo(bytes)))
+    throw new UsageError(`--${name}: '${value}' is not a power of two from ${least} to ${most} (4096, 512K, 1M …)`);
   return bytes;
 }
 

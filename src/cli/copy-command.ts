@@ -1,22 +1,22 @@
 // `diorite copy`: options in, a bar while it runs, what happened in the end.
-import { copy } from '../copy/copy.js';
+import { PAGE_SIZE } from '../base/integers.js';
 import {
   type CopyOptions,
   type CopyResult,
   DEFAULT_DEPTH,
   DEFAULT_REQUEST_BYTES,
+  DEPTH_MAX,
   ENGINE_WISHES,
+  IN_FLIGHT_BYTES_MAX,
   IO_WISHES,
+  REQUEST_BYTES_MAX,
 } from '../copy/options.js';
+import { copy } from '../index.js';
 import { countOf, exactly, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
 import { ProgressBar } from './progress.js';
-
-const DEPTH_MAX = 256;
-const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
-const IN_FLIGHT_BYTES_MAX = 1024 * 1024 * 1024;
 
 const OPTIONS: OptionKinds = {
   force: { type: 'boolean', short: 'f' },
@@ -40,7 +40,7 @@ Options:
   -f, --force          replace an existing file; write to a block device
       --verify         read the copy back past the page cache, before it is published, and compare checksums
       --depth N        pieces on the way at a time, 1 to ${DEPTH_MAX} (default ${DEFAULT_DEPTH})
-      --request-size S how large a piece is: 512K, 1M, 4096 (default ${DEFAULT_REQUEST_BYTES / 1024 / 1024}M)
+      --request-size S how large a piece is: 4096, 512K, 1M … (default ${DEFAULT_REQUEST_BYTES / 1024 / 1024}M)
       --io MODE        ${IO_WISHES.join(', ')}
                        (default prefer-direct: what it really was is in the result)
       --engine NAME    ${ENGINE_WISHES.join(', ')} (default auto)
@@ -61,7 +61,7 @@ function toOptions(args: readonly string[]): {
 } {
   const parsed = parseArguments(args, OPTIONS);
   const depth = countOf(parsed, 'depth', DEPTH_MAX);
-  const requestBytes = sizeOf(parsed, 'request-size', 4096, REQUEST_BYTES_MAX);
+  const requestBytes = sizeOf(parsed, 'request-size', PAGE_SIZE, REQUEST_BYTES_MAX);
   if ((depth ?? DEFAULT_DEPTH) * (requestBytes ?? DEFAULT_REQUEST_BYTES) > IN_FLIGHT_BYTES_MAX)
     throw new UsageError(`--depth times --request-size is more than ${formatBytes(IN_FLIGHT_BYTES_MAX)}`);
   const io = oneOf(parsed, 'io', IO_WISHES);
@@ -102,7 +102,7 @@ export function describe(result: CopyResult): string {
       modeText(result.io) +
         (result.bufferedBytes > 0 ? `; ${formatBytes(result.bufferedBytes)} through the page cache` : ''),
     ],
-    ['engine', `${result.engine} (${result.engineReason})`],
+    ['engine', result.engineReason === null ? result.engine : `${result.engine} (${result.engineReason})`],
   ];
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
   rows.push(['verified', result.verified ? `yes, read back (${result.verifyIo})` : 'no (--verify)']);

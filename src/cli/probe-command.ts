@@ -1,5 +1,5 @@
 // `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
-import { type ProbeResult, probe } from '../copy/probe.js';
+import { type ProbeResult, probe } from '../index.js';
 import { exactly, type OptionKinds, parseArguments } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatRows } from './format.js';

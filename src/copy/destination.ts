@@ -16,7 +16,7 @@ export interface Destination extends Sink {
   readonly freshReadsZero: boolean;
   readonly tally: Tally;
   readonly engine: string;
-  readonly engineReason: string;
+  readonly engineReason: string | null;
   /** Before the first byte: room for `bytes`, of which `ranges` hold data. Throws where it is known not to fit. */
   reserve(bytes: number, ranges: () => AsyncIterable<DataRange>): Promise<void>;
   /** After the last byte: the size is right, and the bytes are on stable storage where there is one. */

@@ -3,7 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open as openNode } from 'node:fs/promises';
 import { DioriteError, errors } from '../base/errors.js';
 import { alignDown, PAGE_SIZE } from '../base/integers.js';
-import type { File } from '../handle.js';
+import type { File } from '../handle/file.js';
 import { open } from '../open.js';
 import type { IoMode } from '../transfer/target.js';
 import type { Destination } from './destination.js';
@@ -39,7 +39,11 @@ export class BlockDevice implements Destination {
     try {
       // On a device without O_CREAT, O_EXCL asks for nobody else to hold it: no mount, no array, no second copy.
       const flags = constants.O_RDWR | constants.O_EXCL;
-      const file = await open(path, flags, { io: settings.io, engine: settings.engine });
+      const file = await open(path, flags, {
+        io: settings.io,
+        engine: settings.engine,
+        requestBytes: settings.requestBytes,
+      });
       try {
         assertSame(path, stats, await file.stat());
       } catch (error) {
@@ -62,7 +66,7 @@ export class BlockDevice implements Destination {
     return this.#file.engine;
   }
 
-  get engineReason(): string {
+  get engineReason(): string | null {
     return this.#file.engineReason;
   }
 

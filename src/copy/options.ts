@@ -1,7 +1,7 @@
 // What copy() takes and gives, and the check of it: before anything is opened.
 import { fileURLToPath } from 'node:url';
 import { errors } from '../base/errors.js';
-import { PAGE_SIZE, toOffset } from '../base/integers.js';
+import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
 import type { IoMode } from '../transfer/target.js';
 
 export type Path = string | Buffer | URL;
@@ -19,10 +19,10 @@ export const ENGINE_WISHES: readonly EngineWish[] = ['auto', 'uring', 'threads']
  */
 export const DEFAULT_DEPTH = 8;
 export const DEFAULT_REQUEST_BYTES: number = 1024 * 1024;
-const DEPTH_MAX = 256;
-const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
+export const DEPTH_MAX = 256;
+export const REQUEST_BYTES_MAX: number = 64 * 1024 * 1024;
 /** depth × requestBytes: the memory of a copy. */
-const IN_FLIGHT_BYTES_MAX = 1024 * 1024 * 1024;
+export const IN_FLIGHT_BYTES_MAX: number = 1024 * 1024 * 1024;
 
 export interface CopyProgress {
   readonly phase: 'copy' | 'verify';
@@ -39,7 +39,7 @@ export interface CopyOptions {
   readonly verify?: boolean;
   /** How many pieces are on the way at a time. */
   readonly depth?: number;
-  /** How large a piece is: a multiple of 4096. */
+  /** How large a piece, and the largest request, is: a power of two from 4096 on. */
   readonly requestBytes?: number;
   /** How to read and write; the result says what it really was. Default: 'prefer-direct'. */
   readonly io?: IoWish;
@@ -69,7 +69,8 @@ export interface CopyResult {
   /** How everything but unaligned ends really went. */
   readonly io: { readonly read: IoMode; readonly write: IoMode };
   readonly engine: string;
-  readonly engineReason: string;
+  /** Why it is not `uring`; null: it is. */
+  readonly engineReason: string | null;
   readonly verified: boolean;
   /** How it was read back, where it was verified. */
   readonly verifyIo: IoMode | null;
@@ -115,8 +116,12 @@ function toCount(value: unknown, name: string, otherwise: number, most: number):
 function toRequestBytes(value: unknown): number {
   if (value === undefined) return DEFAULT_REQUEST_BYTES;
   const bytes = toOffset(value, 'options.requestBytes');
-  if (bytes < PAGE_SIZE || bytes > REQUEST_BYTES_MAX || bytes % PAGE_SIZE !== 0)
-    throw errors.outOfRange('options.requestBytes', `a multiple of ${PAGE_SIZE} up to ${REQUEST_BYTES_MAX}`, value);
+  if (bytes < PAGE_SIZE || bytes > REQUEST_BYTES_MAX || !isPowerOfTwo(bytes))
+    throw errors.outOfRange(
+      'options.requestBytes',
+      `a power of two >= ${PAGE_SIZE} and <= ${REQUEST_BYTES_MAX}`,
+      value,
+    );
   return bytes;
 }
 

@@ -123,10 +123,14 @@ async function settled(promises: readonly Promise<void>[]): Promise<void> {
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-/** Up to `count` leases: as many as the pool has room for, at least one. */
+/**
+ * Up to `count` leases: as many as the pool has room for, at least one. Half of the pool is left to others: the
+ * transfers of this copy may need some of it for staging, and would wait for ever for what is held here.
+ */
 async function takeLeases(pool: Pool, bytes: number, count: number): Promise<Lease[]> {
   const leases: Lease[] = [];
-  while (leases.length < count) {
+  const most = Math.max(1, Math.min(count, Math.floor(pool.stats.bytesMax / 2 / bytes)));
+  while (leases.length < most) {
     const lease = pool.lease(bytes);
     if (lease !== null) leases.push(lease);
     else if (leases.length > 0) break;

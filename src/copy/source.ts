@@ -2,7 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import { DioriteError, errors } from '../base/errors.js';
-import type { File } from '../handle.js';
+import type { File } from '../handle/file.js';
 import { open } from '../open.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { CopySettings } from './options.js';
@@ -48,7 +48,11 @@ export class Source implements Reader {
   static async open(path: string, settings: CopySettings): Promise<Source> {
     // Asked before it is opened: to open a FIFO waits for a writer, and to open some devices does something.
     refuse(path, await stat(path));
-    const file = await open(path, constants.O_RDONLY, { io: settings.io, engine: settings.engine });
+    const file = await open(path, constants.O_RDONLY, {
+      io: settings.io,
+      engine: settings.engine,
+      requestBytes: settings.requestBytes,
+    });
     try {
       const stats = await file.stat();
       refuse(path, stats);
@@ -64,7 +68,7 @@ export class Source implements Reader {
     return this.#file.engine;
   }
 
-  get engineReason(): string {
+  get engineReason(): string | null {
     return this.#file.engineReason;
   }
 

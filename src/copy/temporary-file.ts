@@ -4,7 +4,7 @@ import { constants, type Stats } from 'node:fs';
 import { chmod, chown, link, lstat, open as openNode, rename, statfs, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DioriteError, errors } from '../base/errors.js';
-import type { File } from '../handle.js';
+import type { File } from '../handle/file.js';
 import { open } from '../open.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { Destination } from './destination.js';
@@ -55,7 +55,7 @@ export class TemporaryFile implements Destination {
     settings: CopySettings,
   ): Promise<TemporaryFile> {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-    const options = { mode: 0o600, io: settings.io, engine: settings.engine };
+    const options = { mode: 0o600, io: settings.io, engine: settings.engine, requestBytes: settings.requestBytes };
     for (let attempt = 1; ; attempt++) {
       const temporary = temporaryPathFor(path);
       try {
@@ -72,7 +72,7 @@ export class TemporaryFile implements Destination {
     return this.#file.engine;
   }
 
-  get engineReason(): string {
+  get engineReason(): string | null {
     return this.#file.engineReason;
   }
 

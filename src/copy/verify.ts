@@ -1,7 +1,7 @@
 // Reads a destination back, past the page cache, and compares it with what was read from the source.
 import { constants } from 'node:fs';
 import { errors } from '../base/errors.js';
-import type { File } from '../handle.js';
+import type { File } from '../handle/file.js';
 import type { Pool } from '../memory/pool.js';
 import { open } from '../open.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
@@ -42,7 +42,11 @@ async function* dataOf(file: File, size: number): AsyncGenerator<DataRange, void
 export async function verify(input: Verification): Promise<IoMode> {
   const { settings, size, pool, path } = input;
   // Whatever was asked for the copy, what matters here is what the disk holds.
-  const file = await open(path, constants.O_RDONLY, { io: 'prefer-direct', engine: settings.engine });
+  const file = await open(path, constants.O_RDONLY, {
+    io: 'prefer-direct',
+    engine: settings.engine,
+    requestBytes: settings.requestBytes,
+  });
   try {
     const found = new Checks(settings.requestBytes);
     const reader: Reader = {
