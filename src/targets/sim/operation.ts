@@ -49,27 +49,27 @@ export class Operation {
   }
 
   /**
-   * Moves some of the first `limit` bytes, by sectors: what has happened when the answer is an error. A split request
-   * loses its middle, a queue that stopped its tail, and a power dip anything.
+   * Moves some of the bytes from … to, by sectors: what has happened when the answer is an error. A split request loses
+   * its middle, a queue that stopped its tail, and a power dip anything.
    *
    *      nothing  |····················|      all      |####################|      head  |##########··········|
    *      hole     |######·····#########|      any      |#·##·#··###·#·#·····|
    */
-  moveSome(media: Media, limit: number, sectorBytes: number, prng: Prng): void {
+  moveSome(media: Media, from: number, to: number, sectorBytes: number, prng: Prng): void {
     const shape = prng.pick(['nothing', 'all', 'head', 'hole', 'any']);
-    const holeFrom = prng.below(limit);
-    const holeTo = prng.between(holeFrom, limit);
+    const holeFrom = prng.between(from, to - 1);
+    const holeTo = prng.between(holeFrom, to);
     const { offset } = this.request;
-    for (let at = 0; at < limit; ) {
-      const to = Math.min(limit, at + sectorBytes - ((offset + at) % sectorBytes));
+    for (let at = from; at < to; ) {
+      const next = Math.min(to, at + sectorBytes - ((offset + at) % sectorBytes));
       if (
         shape === 'all' ||
         (shape === 'head' && at < holeFrom) ||
-        (shape === 'hole' && (to <= holeFrom || at >= holeTo)) ||
+        (shape === 'hole' && (next <= holeFrom || at >= holeTo)) ||
         (shape === 'any' && prng.chance(0.5))
       )
-        this.move(media, at, to);
-      at = to;
+        this.move(media, at, next);
+      at = next;
     }
   }
 }

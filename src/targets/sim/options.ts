@@ -1,6 +1,7 @@
 // How a simulated target is set up, what it tells of itself, and what it has counted.
 import { assert } from '../../base/assert.js';
 import { assertLimits, type Direction, type Limits } from '../../plan/limits.js';
+import type { Short } from '../../transfer/request.js';
 import type { MemoryPlaces } from './checks.js';
 import type { Pump, SimClock } from './clock.js';
 import type { FaultRule } from './faults.js';
@@ -76,6 +77,8 @@ export interface SimEvent {
   readonly touchedBytes: number;
   /** `answered`: how many bytes were moved. */
   readonly result: number;
+  /** `answered`: what it means when fewer were moved than asked. */
+  readonly short: Short | '';
   /** `failed`: the error's code; otherwise ''. */
   readonly code: string;
 }

@@ -4,7 +4,8 @@
 // - answers in any order, late, early, never; "full"; release later than the answer; cancelled or not cancellable;
 // - errors (EIO, ENOSPC, ETIMEDOUT, ECANCELED) after which any sectors of the request have landed: none, all, a head,
 //   all but a hole in the middle, any. Sectors themselves are never torn. EINVAL, EAGAIN, EINTR: nothing happened;
-// - short answers at aligned and unaligned counts, and of no bytes at all; transient and persistent faults; bad extents;
+// - short answers at aligned and unaligned counts, with any sectors behind the count landed as well; answers of no
+//   bytes at all; transient and persistent faults; bad extents;
 // - the end: reads are short, then 0 ("end"); writes past the end of a device or of a full file system are short, then
 //   ENOSPC; the size changes while requests are in flight;
 // - a volatile cache: what no sync covered may be lost, sector by sector, in `crash`; a failed sync loses it though the
@@ -178,7 +179,7 @@ export class SimTarget implements Target {
 
   #refuse(request: Request): boolean {
     this.stats.refused++;
-    this.#tell('full', 0, request, 0, '');
+    this.#tell('full', 0, request);
     return false;
   }
 
@@ -195,7 +196,7 @@ export class SimTarget implements Target {
     stats.inFlightBytes += request.bytes;
     stats.inFlightMax = Math.max(stats.inFlightMax, stats.inFlight);
     stats.inFlightBytesMax = Math.max(stats.inFlightBytesMax, stats.inFlightBytes);
-    this.#tell('submitted', operation.number, request, 0, '');
+    this.#tell('submitted', operation.number, request);
     if (fault?.fault === 'resize') this.media.resize(fault.size ?? 0);
     if (fault?.fault === 'no-answer') return;
     this.clock.after(this.#delay(fault), () => this.#answer(operation));
@@ -240,11 +241,11 @@ export class SimTarget implements Target {
     const verdict = this.#judge.judge(operation, limits);
     operation.isAnswered = true;
     this.#unanswered--;
-    if (verdict.code === null) this.#succeed(operation, verdict);
+    if (verdict.code === null) this.#succeed(operation, verdict, limits);
     else {
-      if (!this.#changesNothing(verdict.code)) this.#landSome(operation, limits);
+      if (!this.#changesNothing(verdict.code)) this.#landSome(operation, limits, 0);
       this.stats.failed++;
-      this.#tell('failed', number, request, 0, verdict.code);
+      this.#tell('failed', number, request, verdict);
       request.fail(kernelError(verdict.code, request.direction, this.name, request.offset, request.bytes));
     }
     if (this.#options.releaseLatency === undefined) this.#release(operation);
@@ -252,12 +253,15 @@ export class SimTarget implements Target {
     this.#drain();
   }
 
-  #succeed(operation: Operation, verdict: Verdict): void {
-    const { request, number } = operation;
+  #succeed(operation: Operation, verdict: Verdict, limits: Limits): void {
+    const { request, number, fault } = operation;
     if (this.#options.keepsBytes !== false) operation.move(this.media, 0, verdict.bytes);
+    // A split request whose middle failed: what lies behind the count may have been moved all the same.
+    if (fault?.fault === 'short' || fault?.fault === 'short-unaligned')
+      this.#landSome(operation, limits, verdict.bytes);
     if (request.direction === 'write' && verdict.bytes > 0) this.#noteWritten(request, verdict.bytes);
     this.stats.answered++;
-    this.#tell('answered', number, request, verdict.bytes, '');
+    this.#tell('answered', number, request, verdict);
     request.answer(verdict.bytes, verdict.short);
   }
 
@@ -273,7 +277,7 @@ export class SimTarget implements Target {
     this.stats.released++;
     this.stats.inFlight--;
     this.stats.inFlightBytes -= request.bytes;
-    this.#tell('released', number, request, 0, '');
+    this.#tell('released', number, request);
     request.release();
     if (this.#held.size === 0 && this.#closing !== null) for (const resolve of this.#closing.splice(0)) resolve();
   }
@@ -300,12 +304,13 @@ export class SimTarget implements Target {
     return code === 'EINVAL' || code === 'EAGAIN' || code === 'EINTR' || this.#noEffect.has(code);
   }
 
-  #landSome(operation: Operation, limits: Limits): void {
+  /** Of the bytes from `from` on, any sectors are moved. */
+  #landSome(operation: Operation, limits: Limits, from: number): void {
     const { request } = operation;
     const reach = this.#judge.reach(request, limits);
-    if (reach === 0 || this.#options.keepsBytes === false) return;
-    operation.moveSome(this.media, reach, this.#sectorBytes, this.#landings);
-    if (request.direction === 'write') this.#written.add(request.offset, reach);
+    if (reach <= from || this.#options.keepsBytes === false) return;
+    operation.moveSome(this.media, from, reach, this.#sectorBytes, this.#landings);
+    if (request.direction === 'write') this.#written.add(request.offset + from, reach - from);
   }
 
   // ---- the rest --------------------------------------------------------------------------------------------------
@@ -343,12 +348,24 @@ export class SimTarget implements Target {
     this.#options.onViolation(failure);
   }
 
-  #tell(kind: SimEvent['kind'], number: number, request: Request, result: number, code: string): void {
+  #tell(kind: SimEvent['kind'], number: number, request: Request, verdict: Verdict | null = null): void {
     const { onEvent } = this.#options;
     if (onEvent === undefined) return;
     const { direction, route, offset, bytes, touchedOffset, touchedBytes } = request;
-    const { nowNanos } = this.clock;
-    onEvent({ kind, number, nowNanos, direction, route, offset, bytes, touchedOffset, touchedBytes, result, code });
+    onEvent({
+      kind,
+      number,
+      nowNanos: this.clock.nowNanos,
+      direction,
+      route,
+      offset,
+      bytes,
+      touchedOffset,
+      touchedBytes,
+      result: verdict?.bytes ?? 0,
+      short: kind === 'answered' ? (verdict?.short ?? '') : '',
+      code: verdict?.code ?? '',
+    });
   }
 }
 
