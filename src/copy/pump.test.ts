@@ -1,0 +1,168 @@
+// The pipeline of a copy, over memory: order of issue, bounds, failures, abort.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pool } from '../memory/pool.js';
+import { cellsOf } from './cells.js';
+import { type PumpInput, pump, pumpUntilEnd, type Reader, type Sink } from './pump.js';
+
+const CELL = 4096;
+const COUNT = 40;
+const SIZE = COUNT * CELL - 100;
+
+/** What happened, in order, and answers that are given when the test says so. */
+class Stage {
+  readonly log: string[] = [];
+  readonly written = new Uint8Array(SIZE);
+  readonly source: Uint8Array = Uint8Array.from({ length: SIZE }, (_, i) => (i * 7 + (i >> 12)) & 0xff);
+  inFlight = 0;
+  inFlightMost = 0;
+  failReadAt = -1;
+  failWriteAt = -1;
+  /** Later operations are answered first. */
+  #turn = 0;
+
+  async #operation(name: string, cell: number): Promise<void> {
+    this.log.push(`${name} ${cell}`);
+    this.inFlight++;
+    this.inFlightMost = Math.max(this.inFlightMost, this.inFlight);
+    for (let i = this.#turn++ % 7; i > 0; i--) await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    this.inFlight--;
+    this.log.push(`${name} ${cell} done`);
+  }
+
+  readonly reader: Reader = {
+    read: async (view, position) => {
+      await this.#operation('read', position / CELL);
+      if (position / CELL === this.failReadAt) throw new Error('no read');
+      const bytes = this.source.subarray(position, position + view.length);
+      view.set(bytes);
+      return bytes.length;
+    },
+  };
+
+  sink(sequential = false): Sink {
+    return {
+      sequential,
+      write: async (bytes, position) => {
+        const copied = bytes.slice();
+        await this.#operation('write', position / CELL);
+        if (position / CELL === this.failWriteAt) throw new Error('no write');
+        this.written.set(copied, position);
+      },
+      zero: () => Promise.resolve(),
+    };
+  }
+
+  issued(name: string): number[] {
+    return this.log
+      .filter((line) => line.startsWith(name) && !line.endsWith('done'))
+      .map((line) => Number(line.split(' ')[1]));
+  }
+}
+
+function inputFor(stage: Stage, changes: Partial<PumpInput> = {}): PumpInput {
+  return {
+    cells: cellsOf([{ offset: 0, length: SIZE }], SIZE, CELL),
+    reader: stage.reader,
+    sink: stage.sink(),
+    pool: new Pool({ bytesMax: 1024 * 1024 }),
+    depth: 4,
+    cellBytes: CELL,
+    signal: undefined,
+    done: () => {},
+    ended: (position) => new Error(`ended at ${position}`),
+    ...changes,
+  };
+}
+
+const IN_ORDER: readonly number[] = Array.from({ length: COUNT }, (_, i) => i);
+
+test('all bytes arrive; reads and writes are issued in file order, and no more than the depth at a time', async () => {
+  const stage = new Stage();
+  const pool = new Pool({ bytesMax: 1024 * 1024 });
+  await pump(inputFor(stage, { pool }));
+  assert.deepEqual(stage.written, stage.source);
+  assert.deepEqual(stage.issued('read'), IN_ORDER);
+  assert.deepEqual(stage.issued('write'), IN_ORDER);
+  assert.equal(stage.inFlightMost, 4);
+  assert.equal(pool.leased, 0);
+});
+
+test('a sequential sink gets the next write when the last one is done', async () => {
+  const stage = new Stage();
+  await pump(inputFor(stage, { sink: stage.sink(true) }));
+  assert.deepEqual(stage.written, stage.source);
+  const writes = stage.log.filter((line) => line.startsWith('write'));
+  for (let i = 0; i < writes.length; i += 2) assert.equal(`${writes[i]} done`, writes[i + 1]);
+});
+
+for (const [name, at] of [
+  ['failReadAt', 0],
+  ['failReadAt', 17],
+  ['failWriteAt', 0],
+  ['failWriteAt', 17],
+  ['failWriteAt', COUNT - 1],
+] as const) {
+  test(`${name} ${at}: the first failure is thrown, nothing is in flight, every lease is back`, async () => {
+    const stage = new Stage();
+    stage[name] = at;
+    const pool = new Pool({ bytesMax: 1024 * 1024 });
+    await assert.rejects(pump(inputFor(stage, { pool })), /no (read|write)/);
+    assert.equal(stage.inFlight, 0);
+    assert.equal(pool.leased, 0);
+    assert.ok(stage.issued('read').length <= at + 8, 'nothing new was started');
+  });
+}
+
+test('an abort ends it, with nothing in flight', async () => {
+  const stage = new Stage();
+  const controller = new AbortController();
+  const running = pump(
+    inputFor(stage, {
+      signal: controller.signal,
+      done: ({ offset }) => {
+        if (offset === 5 * CELL) controller.abort();
+      },
+    }),
+  );
+  await assert.rejects(running, { name: 'AbortError' });
+  assert.equal(stage.inFlight, 0);
+  assert.ok(stage.issued('write').length < COUNT);
+});
+
+test('a source that ends early is told of', async () => {
+  const stage = new Stage();
+  const size = SIZE + 5 * CELL;
+  await assert.rejects(
+    pump(
+      inputFor(stage, {
+        cells: cellsOf([{ offset: 0, length: size }], size, CELL),
+        sink: { ...stage.sink(), write: async () => {} },
+      }),
+    ),
+    { message: `ended at ${SIZE}` },
+  );
+});
+
+test('with memory for one slot it goes on, one cell at a time', async () => {
+  const stage = new Stage();
+  const pool = new Pool({ bytesMax: 2 * CELL, regionBytes: 2 * CELL });
+  await pump(inputFor(stage, { pool, depth: 100 }));
+  assert.equal(stage.inFlightMost, 1);
+  assert.deepEqual(stage.written, stage.source);
+});
+
+test('a source of unknown size is read until it ends, however little it gives at a time', async () => {
+  const stage = new Stage();
+  const { cells: _cells, ended: _ended, depth: _depth, ...input } = inputFor(stage);
+  const reader: Reader = {
+    read: async (view, position) => {
+      const bytes = stage.source.subarray(position, Math.min(SIZE, position + Math.min(view.length, 1000)));
+      view.set(bytes);
+      return bytes.length;
+    },
+  };
+  assert.equal(await pumpUntilEnd({ ...input, reader }), SIZE);
+  assert.deepEqual(stage.written, stage.source);
+});
