@@ -47,7 +47,7 @@ export function piecesOf(kind: MemoryKind, pieces: readonly Piece[]): readonly P
 export function makeIterator(
   kind: MemoryKind,
   pieces: readonly Piece[],
-  buffers: readonly ArrayBuffer[],
+  buffers: readonly ArrayBufferLike[],
   pages: FakePages = new FakePages(),
 ): IovIter {
   const views = piecesOf(kind, pieces).map(({ buffer, from, length }) => {
@@ -86,7 +86,7 @@ export function naiveBytes(pieces: readonly Piece[]): Byte[] {
   return bytes;
 }
 
-export function valuesOf(bytes: readonly Byte[], buffers: readonly ArrayBuffer[]): number[] {
+export function valuesOf(bytes: readonly Byte[], buffers: readonly ArrayBufferLike[]): number[] {
   const memories = buffers.map((buffer) => new Uint8Array(buffer));
   return bytes.map(({ buffer, at }) => memories[buffer]?.[at] ?? -1);
 }

@@ -1,0 +1,53 @@
+// The layers that run in a browser: they import nothing from Node, and nothing from a layer below their own.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+/** Each may import from those before it. */
+const PORTABLE_LAYERS = ['base', 'iter', 'plan'];
+
+/** The sources: this file runs from dist/test. */
+const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** What follows `from`, or `import` and `import(` themselves. */
+const IMPORT = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
+
+function sourcesOf(layer: string): string[] {
+  return readdirSync(join(SOURCES, layer), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(SOURCES, layer, name));
+}
+
+function importsOf(file: string): string[] {
+  return [...readFileSync(file, 'utf8').matchAll(IMPORT)].map((match) => match[1] ?? '');
+}
+
+for (const [depth, layer] of PORTABLE_LAYERS.entries()) {
+  describe(`src/${layer}`, () => {
+    it('imports its own layer and those above it, and nothing else', () => {
+      const files = sourcesOf(layer);
+      assert.ok(files.length > 0);
+      for (const file of files) {
+        for (const specifier of importsOf(file)) {
+          const where = `${relative(SOURCES, file)} imports ${specifier}`;
+          assert.ok(specifier.startsWith('.'), where);
+          const [folder = ''] = relative(SOURCES, resolve(dirname(file), specifier)).split(sep);
+          assert.ok(PORTABLE_LAYERS.slice(0, depth + 1).includes(folder), where);
+        }
+      }
+    });
+
+    it('uses no global of Node', () => {
+      for (const file of sourcesOf(layer)) {
+        const found = /\b(?:process\.|Buffer\.|setImmediate\(|require\()/.exec(withoutComments(file));
+        assert.equal(found, null, `${relative(SOURCES, file)} uses ${found?.[0]}`);
+      }
+    });
+  });
+}
+
+function withoutComments(file: string): string {
+  return readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+}
