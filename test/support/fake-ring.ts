@@ -80,9 +80,9 @@ export class FakeRing implements NativeRing {
   }
 
   /** Posts the completion of something that was taken. */
-  post(sqe: { slot: number; generation: number } | undefined, result: number): void {
+  post(sqe: TakenSqe | undefined, result: number): void {
     assert.ok(sqe !== undefined, 'something was taken');
-    const index = this.taken.findIndex((other) => other === sqe);
+    const index = this.taken.indexOf(sqe);
     if (index >= 0) this.taken.splice(index, 1);
     const tail = this.#word(CQ_AT + 1);
     assert.ok((tail - this.#word(CQ_AT)) >>> 0 < this.cqEntries, 'the completion queue does not overflow');
