@@ -11,6 +11,7 @@ import {
   naiveBytes,
   type Piece,
   piecesOf,
+  placed,
   SEEDED,
   somePieces,
 } from '../../test/support/iterators.js';
@@ -22,11 +23,6 @@ const BUSY = { code: 'ERR_DIORITE_ITERATOR_BUSY' };
 
 /** [page, from, size] */
 type Fragment = [number, number, number];
-
-/** Buffer 0 starts on a page, 1 and 2 somewhere within one. */
-function placed(buffers: readonly ArrayBufferLike[]): (buffer: ArrayBufferLike) => number {
-  return (buffer) => [0, 512, 4095][buffers.indexOf(buffer)] ?? 0;
-}
 
 /** Fragments as a walk byte by byte finds them: a new one wherever the segment or the page changes. */
 function naiveFragments(bytes: readonly Byte[], buffers: readonly ArrayBuffer[], pages: FakePages): Fragment[] {

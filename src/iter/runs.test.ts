@@ -10,6 +10,7 @@ import {
   makeIterator,
   naiveBytes,
   piecesOf,
+  placed,
   SEEDED,
   somePieces,
 } from '../../test/support/iterators.js';

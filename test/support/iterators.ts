@@ -72,6 +72,11 @@ export function makeIterator(
   }
 }
 
+/** Buffer 0 starts on a page, 1 and 2 somewhere within one. */
+export function placed(buffers: readonly ArrayBufferLike[]): (buffer: ArrayBufferLike) => number {
+  return (buffer) => [0, 512, 4095][buffers.indexOf(buffer)] ?? 0;
+}
+
 /** Every byte of the segments, one by one. */
 export interface Byte {
   readonly segment: number;
