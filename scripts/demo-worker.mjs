@@ -19,7 +19,7 @@ async function cachedPages(path) {
   if (addon !== null) {
     const fd = openSync(path, 'r');
     try {
-      const pages = addon.cachedPages(fd, 0, 0);
+      const pages = addon.cachedPages(fd, 0, statSync(path).size);
       if (pages >= 0) return pages;
     } finally {
       closeSync(fd);
@@ -84,6 +84,13 @@ async function byPipeline(source, destination) {
   return { ...end(started), name: 'node:fs pipeline', requests: counting.counts.requests };
 }
 
+/** VmHWM: getrusage's figure would count the memory of the parent that this process was forked from. */
+function peakBytes() {
+  const status = existsSync('/proc/self/status') ? readFileSync('/proc/self/status', 'utf8') : '';
+  const kib = /^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? process.memoryUsage().rss : Number(kib) * 1024;
+}
+
 let shownMs = 0;
 
 function showProgress(done, total) {
@@ -105,7 +112,7 @@ function end(started) {
     cpuMs: (cpu.user + cpu.system) / 1000,
     readBytes: io.readBytes - started.io.readBytes,
     writtenBytes: io.writtenBytes - started.io.writtenBytes,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
+    peakBytes: peakBytes(),
   };
 }
 

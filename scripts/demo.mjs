@@ -191,10 +191,9 @@ function report(runs, checksumsOk) {
     ]),
   );
   const [diorite, node] = runs;
+  const why = diorite.engineReason === null ? '' : ` (${diorite.engineReason})`;
   say();
-  say(
-    `  diorite: ${diorite.engine} engine (${diorite.engineReason}); io: ${diorite.io.read} reads, ${diorite.io.write} writes.`,
-  );
+  say(`  diorite: ${diorite.engine} engine${why}; io: ${diorite.io.read} reads, ${diorite.io.write} writes.`);
   const speed = node.durationMs / diorite.durationMs;
   const cpu = node.cpuMs / diorite.cpuMs;
   const fewer = node.requests / diorite.requests;

@@ -11,7 +11,6 @@ import {
   IO_WISHES,
   REQUEST_BYTES_MAX,
 } from '../copy/options.js';
-import { copy } from '../index.js';
 import { countOf, exactly, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
@@ -131,6 +130,8 @@ function onSignals(abort: (signal: Signalled) => void): () => void {
 
 async function run(args: readonly string[], { stdout, stderr }: Surroundings): Promise<number> {
   const { paths, options, flags } = toOptions(args);
+  // After the arguments were checked: help and mistakes need no library.
+  const { copy } = await import('../index.js');
   const [source = '', destination = ''] = paths;
   const bar = stderr.isTTY && !flags.has('no-progress') ? new ProgressBar(stderr) : null;
   const controller = new AbortController();

@@ -39,8 +39,25 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** Rows of label and value, the values below each other. */
+/** Rows of label and value, the values below each other; the lines of a value too. */
 export function formatRows(rows: readonly (readonly [string, string])[], indent = ''): string {
   const width = Math.max(0, ...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${indent}${label.padEnd(width)}  ${value}`.trimEnd()).join('\n');
+  const further = `\n${indent}${' '.repeat(width)}  `;
+  return rows
+    .map(([label, value]) => `${indent}${label.padEnd(width)}  ${value.replaceAll('\n', further)}`.trimEnd())
+    .join('\n');
+}
+
+/** A list as lines of at most `columns`. */
+export function formatList(words: readonly string[], columns: number): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const [i, word] of words.entries()) {
+    const next = i === words.length - 1 ? word : `${word},`;
+    if (line !== '' && line.length + 1 + next.length > columns) {
+      lines.push(line);
+      line = next;
+    } else line = line === '' ? next : `${line} ${next}`;
+  }
+  return [...lines, line].join('\n');
 }

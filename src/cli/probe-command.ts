@@ -1,8 +1,8 @@
 // `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
-import { type ProbeResult, probe } from '../index.js';
+import type { ProbeResult } from '../copy/probe.js';
 import { exactly, type OptionKinds, parseArguments } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
-import { formatBytes, formatRows } from './format.js';
+import { formatBytes, formatList, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
 
 const OPTIONS: OptionKinds = { json: { type: 'boolean' } };
@@ -18,6 +18,9 @@ Options:
 
 ${exitCodesText()}
 `;
+
+/** With the labels before it, a list stays within 100 columns. */
+const LIST_COLUMNS = 80;
 
 type Row = readonly [string, string];
 
@@ -73,8 +76,8 @@ function aboutEngine({ engine, uring, addonProblem }: ProbeResult): string {
     ['addon', addonProblem ?? 'loaded'],
   ];
   if (uring.available) {
-    rows.push(['ring made with', uring.setup.join(', ')]);
-    rows.push(['ring features', uring.features.join(', ')]);
+    rows.push(['ring made with', formatList(uring.setup, LIST_COLUMNS)]);
+    rows.push(['ring features', formatList(uring.features, LIST_COLUMNS)]);
     rows.push(['ring opcodes', String(uring.opcodes)]);
   }
   return section('engine', rows);
@@ -97,6 +100,7 @@ export function describeProbe(result: ProbeResult): string {
 async function run(args: readonly string[], { stdout }: Surroundings): Promise<number> {
   const parsed = parseArguments(args, OPTIONS);
   const [path = ''] = exactly(parsed, ['PATH']);
+  const { probe } = await import('../index.js');
   const result = await probe(path);
   stdout.write(parsed.flags.has('json') ? `${JSON.stringify(result)}\n` : describeProbe(result));
   return EXIT.ok;

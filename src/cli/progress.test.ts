@@ -1,7 +1,7 @@
 // The progress bar: what fits a terminal's width, how often it is drawn, that it goes away. And numbers for people.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
+import { formatBytes, formatCount, formatDuration, formatList, formatRate, formatRows } from './format.js';
 import { drawProgress, ProgressBar } from './progress.js';
 
 const GIB = 1024 ** 3;
@@ -10,7 +10,7 @@ const HALF = { phase: 'copy', doneBytes: GIB / 2, totalBytes: GIB } as const;
 test('a wide terminal shows everything', () => {
   assert.equal(
     drawProgress(HALF, 1000, 120),
-    'copying    [####################....................]   50%  512 MiB of 1.00 GiB   537 MB/s  1.00 s left',
+    'copying    [####################....................]   50%   512 MiB of 1.00 GiB   537 MB/s  1.00 s left',
   );
 });
 
@@ -77,4 +77,7 @@ test('numbers', () => {
     ]),
     'a     1\nlong',
   );
+  assert.equal(formatRows([['a', '1\n2']], ' '), ' a  1\n    2');
+  assert.equal(formatList(['one', 'two', 'three'], 9), 'one, two,\nthree');
+  assert.equal(formatList([], 9), '');
 });

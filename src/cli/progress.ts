@@ -8,6 +8,10 @@ const ESTIMATE_AFTER_MS = 500;
 const COLUMNS_DEFAULT = 80;
 const BAR_COLUMNS_MAX = 40;
 const BAR_COLUMNS_MIN = 8;
+/** Words that change keep their width, or the bar would jump: `1023 KiB`, `1234 MB/s`, `59.9 s left`. */
+const AMOUNT_COLUMNS = 8;
+const RATE_COLUMNS = 9;
+const LEFT_COLUMNS = 11;
 
 /** The part of a terminal's stream that is used. */
 export interface Terminal {
@@ -24,10 +28,10 @@ export function drawProgress(progress: CopyProgress, elapsedMs: number, columns:
   const part = Math.min(1, doneBytes / totalBytes);
   // Never 100 % before it is: rounding down.
   const percent = `${String(Math.floor(part * 100)).padStart(3)}%`;
-  const amount = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
+  const amount = `${formatBytes(doneBytes).padStart(AMOUNT_COLUMNS)} of ${formatBytes(totalBytes)}`;
   const leftMs = (elapsedMs / Math.max(doneBytes, 1)) * (totalBytes - doneBytes);
-  const left = elapsedMs < ESTIMATE_AFTER_MS ? '' : `${formatDuration(leftMs)} left`;
-  const words = [label, percent, amount, rate.padStart(9), left].filter((word) => word !== '');
+  const left = (elapsedMs < ESTIMATE_AFTER_MS ? '' : `${formatDuration(leftMs)} left`).padEnd(LEFT_COLUMNS);
+  const words = [label, percent, amount, rate.padStart(RATE_COLUMNS), left];
   // The terminal's last column is left free: a character there would wrap the line on some terminals.
   const room = columns - 1 - words.join('  ').length - 4;
   if (room < BAR_COLUMNS_MIN) return fit(words, columns);

@@ -184,7 +184,7 @@ export class TemporaryFile implements Destination {
 }
 
 export function alreadyExists(path: string): DioriteError {
-  return errors.make('ERR_DIORITE_EXISTS', `The destination exists (force replaces it): ${path}`, {
+  return errors.make('ERR_DIORITE_EXISTS', `The destination exists: ${path} (force: true, or --force, replaces it)`, {
     path,
     syscall: 'copy',
   });
