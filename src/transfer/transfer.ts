@@ -5,7 +5,6 @@
 //                  └── planners ◀─┴──────────── short: the rest is planned again ◀──────┘
 //
 // The first error stops new requests; those in flight are awaited, and only then does the transfer settle.
-import { performance } from 'node:perf_hooks';
 import { assert } from '../base/assert.js';
 import { DioriteError, type Extent, errors } from '../base/errors.js';
 import { alignDown } from '../base/integers.js';
@@ -18,6 +17,7 @@ import type { Outcome } from './outcome.js';
 import { Request, type RequestOwner, type Short } from './request.js';
 import { copyIn, copyOut, headPadBytes, placeStaged, stagingPool } from './staging.js';
 import type { IoMode, Target } from './target.js';
+import { turnIsUsedUp } from './turn.js';
 
 export interface TransferOptions {
   /** Aborting stops new requests; the promise settles when the last one in flight was answered. */
@@ -33,10 +33,6 @@ export interface TransferOptions {
 }
 
 export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
-/** Planning and staging yield to the event loop after this long, well under the 10 ms that are promised. */
-const TURN_BUDGET_MS = 3;
-/** The clock is read once per so many requests, and after every staged copy. */
-const REQUESTS_PER_CLOCK_CHECK = 32;
 /** EAGAIN and EINTR: how often one request is sent again. */
 const ATTEMPTS_MAX = 32;
 /** Short answers in a row that moved nothing past the last aligned boundary. */
@@ -207,16 +203,11 @@ class Transfer implements RequestOwner {
 
   /** Draws and submits until something is full, all is drawn, or the turn's time is used up. */
   #sendWhileRoom(): void {
-    let drawn = 0;
-    let startMs = -1;
     while (this.#error === null && this.#hasRoom()) {
       const request = this.#waiting.shift() ?? this.#draw();
       if (request === null) return;
-      if (!this.#stage(request) || !this.#send(request)) return;
-      drawn++;
-      if (drawn % REQUESTS_PER_CLOCK_CHECK !== 0 && request.stagedBytes === 0) continue;
-      if (startMs < 0) startMs = performance.now();
-      else if (performance.now() - startMs > TURN_BUDGET_MS) return this.#pumpNextTurn();
+      if (!this.#fits(request) || !this.#stage(request) || !this.#send(request)) return;
+      if (turnIsUsedUp(request.stagedBytes > 0)) return this.#pumpNextTurn();
     }
   }
 
@@ -232,9 +223,16 @@ class Transfer implements RequestOwner {
   };
 
   #hasRoom(): boolean {
-    if (this.#inFlight === 0) return true;
     if (this.#wakePending) return false;
+    if (this.#inFlight === 0) return true;
     return this.#inFlight < this.#depth && this.#inFlightBytes < this.#bytesInFlightMax;
+  }
+
+  /** False: it would pass the byte budget, and waits for a release. */
+  #fits(request: Request): boolean {
+    if (this.#inFlight === 0 || this.#inFlightBytes + request.bytes <= this.#bytesInFlightMax) return true;
+    this.#waiting.unshift(request);
+    return false;
   }
 
   #draw(): Request | null {
@@ -387,7 +385,8 @@ class Transfer implements RequestOwner {
     const kept = Math.max(0, payload - back);
     this.#stalls = kept > 0 ? 0 : this.#stalls + 1;
     // Sent, and not said to be done: only the resumed request can make it certain again.
-    if (this.#direction === 'write') this.#mark(reached, request.payloadBytes - payload, 'unknown');
+    // (A read as well: of a split request, memory behind the count may have been filled.)
+    this.#mark(reached, request.payloadBytes - payload, 'unknown');
     if (this.#stalls > STALLS_MAX) {
       this.#fail(noProgress(this.#target, reached));
       return;

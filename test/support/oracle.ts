@@ -52,8 +52,9 @@ export class AnswerModel {
   doneFrom(offset: number, bytes: number): number {
     const from = offset - this.#windowOffset;
     const range = this.#states.subarray(from, from + bytes);
-    const broken = range.findIndex((state) => state !== DONE);
-    return broken === -1 ? bytes : broken;
+    let done = 0;
+    while (done < bytes && range[done] === DONE) done++;
+    return done;
   }
 
   /** The ledger says of every byte what the answers say; of those outside of the range, only what is unknown. */
@@ -63,6 +64,7 @@ export class AnswerModel {
       const from = extent.offset - this.#windowOffset;
       told.fill(LEDGER_STATE[extent.state], from, from + extent.length);
     }
+    if (Buffer.compare(told, this.#states) === 0) return;
     const rangeFrom = offset - this.#windowOffset;
     for (let i = 0; i < told.length; i++) {
       const known = this.#states[i];

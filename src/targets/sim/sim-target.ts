@@ -189,7 +189,7 @@ export class SimTarget implements Target {
     const operation = new Operation(++stats.submitted, request, fault, watches);
     request.tag = operation;
     if (request.route === 'end' && this.#options.ends === 'rewrite') this.#touchUnits(request);
-    this.#noteOverlaps(operation);
+    if (this.#options.keepsBytes !== false) this.#noteOverlaps(operation);
     this.#held.add(operation);
     this.#unanswered++;
     stats.inFlight++;
