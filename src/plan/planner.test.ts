@@ -199,7 +199,7 @@ describe('where a request is cut', () => {
   it('more pieces than segments within one unit of endAlignment are copied, so that it gets on', () => {
     const limits = { bestSegments: 2, copyBreakBytes: 0 };
     const lines = planned(scattered(16, 512), { limits });
-    assert.deepEqual(lines, ['direct 0+4096 [s3584 512] best-segments', 'direct 4096+4096 [s3584 512] end']);
+    assert.deepEqual(lines, ['direct 0+4096 [s4096] best-segments', 'direct 4096+4096 [s4096] end']);
   });
 
   it('one segment a request, and every run of another alignment', () => {
@@ -211,6 +211,12 @@ describe('where a request is cut', () => {
       'direct 512+8192 [8192] best-segments',
       'direct 8704+512 [s512] end',
     ]);
+  });
+
+  it('a large run that finds no segment left within such a unit is copied only as far as that', () => {
+    const limits = { bestSegments: 1 };
+    const lines = planned(IovIter.iovec([new Uint8Array(512), new Uint8Array(8192 - 512)]), { limits });
+    assert.deepEqual(lines, ['direct 0+4096 [s4096] best-segments', 'direct 4096+4096 [4096] end']);
   });
 
   it('no request crosses a boundary of the target', () => {

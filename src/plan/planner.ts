@@ -221,7 +221,7 @@ export class Planner {
       if (taken === length) continue;
       // Segments have run out. Parts that want a segment of their own begin at multiples of offsetAlignment.
       if (request.bytes < grain) {
-        this.#stageAll(request);
+        left -= this.#stageGrain(request, grain);
         continue;
       }
       payload = bytes - left - phase(request.bytes, grain - 1);
@@ -345,13 +345,19 @@ export class Planner {
     return true;
   }
 
-  /** More pieces than segments within one grain: only a copy of them all makes progress. */
-  #stageAll(request: PlannedRequest): void {
-    const bytes = request.bytes;
-    request.copiedWhy.smallBytes += bytes - request.stagedBytes;
+  /**
+   * More pieces than segments within one grain: only a copy of the whole grain makes progress. Returns how many bytes
+   * that takes beyond those that the request has; a write, the only one whose grain is more than a block, holds them.
+   */
+  #stageGrain(request: PlannedRequest, grain: number): number {
+    const more = grain - request.bytes;
+    this.#iter.advance(more);
+    request.copiedWhy.smallBytes += grain - request.stagedBytes;
     request.segments.clear();
-    request.segments.push(null, 0, bytes, true);
-    request.stagedBytes = bytes;
+    request.segments.push(null, 0, grain, true);
+    request.bytes = grain;
+    request.stagedBytes = grain;
     this.#open = STAGED;
+    return more;
   }
 }
