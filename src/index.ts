@@ -20,7 +20,6 @@ export { defaultPool, type Lease, Pool } from './memory/pool.js';
 export { Region } from './memory/region.js';
 export { open, type OpenOptions } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
-export { type Plan, plan, type PlanOptions } from './plan/plan.js';
 export type { DataRange, Effect, Holes, IoMode, Publication, Publishing, Short, Target, Unit } from './transfer/target.js';
 export { Request, type RequestOwner } from './transfer/request.js';
 export { startTransfer, type TransferOptions } from './transfer/transfer.js';
