@@ -102,13 +102,17 @@ function nodeGyp() {
   return undefined;
 }
 
+/** As make finds it. */
+function cCompiler() {
+  return process.env.CC || ['cc', 'gcc'].find((name) => onPath(name) !== undefined);
+}
+
 /** What is missing for building the addon, or undefined. */
 function addonObstacle() {
   if (process.platform !== 'linux') return `it is for Linux, and this is ${process.platform}`;
   if (headersFolder() === undefined) return "the running node's headers (include/node/node_api.h) were not found";
   if (nodeGyp() === undefined) return 'node-gyp, which comes with npm, was not found';
-  if (!process.env.CC && onPath('cc') === undefined && onPath('gcc') === undefined)
-    return 'there is no C compiler (Debian: apt install build-essential python3)';
+  if (cCompiler() === undefined) return 'there is no C compiler (Debian: apt install build-essential python3)';
   for (const program of ['make', 'python3'])
     if (onPath(program) === undefined) return `there is no ${program} (Debian: apt install build-essential python3)`;
   return undefined;
@@ -122,7 +126,9 @@ function addonIsFresh() {
 
 function runNodeGyp() {
   const args = [nodeGyp(), 'configure', 'build', '--release', `--nodedir=${headersFolder()}`];
-  return spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 << 20 });
+  // Plain C needs no C++ compiler, which gyp would link it with.
+  const env = { ...process.env, LINK: process.env.LINK ?? cCompiler() };
+  return spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8', maxBuffer: 64 << 20 });
 }
 
 /** Builds the addon where its sources are newer. What cannot be built is said in one line, and is no failure. */
