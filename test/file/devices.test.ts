@@ -2,14 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { open } from '../../src/index.js';
+import { open, Region } from '../../src/index.js';
 import { assertNoLeaks } from '../support/leaks.js';
+import { hasAddon } from '../support/needs.js';
 import { withSeed } from '../support/random.js';
 import { type DeviceKind, withDevice } from '../support/root-harness.js';
 import { gather, scatter, scatteredViews } from '../support/scattered.js';
 
 const DEVICE_BYTES = 16 * 1024 * 1024;
 const ROUNDS = 300;
+const GUARD = 0xa5;
 
 for (const kind of ['loop', 'loop-4kn', 'zram'] satisfies DeviceKind[]) {
   for (const engine of ['auto', 'threads'] as const) {
@@ -41,6 +43,34 @@ for (const kind of ['loop', 'loop-4kn', 'zram'] satisfies DeviceKind[]) {
       assertNoLeaks();
     });
   }
+
+  test(`memory that starts anywhere in a page: ${kind}`, async (t) => {
+    if (!hasAddon()) {
+      t.skip('needs the addon: without it only whole regions go as they lie');
+      return;
+    }
+    await withDevice(t, kind, { sizeMib: DEVICE_BYTES / 2 ** 20 }, async (device) => {
+      await using file = await open(device, 'r+');
+      using region = new Region(32 * 4096);
+      const length = 16 * 4096;
+      for (let start = 4096; start <= 8192; start += 512) {
+        const view = region.bytes.subarray(start, start + length);
+        const content = Uint8Array.from({ length }, (_, index) => index * 13 + start / 512);
+        view.set(content);
+        await file.write(view, 0, length, start * 16);
+        assert.equal(Buffer.compare(readFileSync(device).subarray(start * 16, start * 16 + length), content), 0);
+        region.bytes.fill(GUARD);
+        await file.read(view, 0, length, start * 16);
+        assert.equal(Buffer.compare(view, content), 0, `read to memory at ${start}`);
+        const around = [region.bytes.subarray(0, start), region.bytes.subarray(start + length)];
+        assert.ok(
+          around.every((part) => part.every((byte) => byte === GUARD)),
+          `memory beside ${start} was touched`,
+        );
+      }
+    });
+    assertNoLeaks();
+  });
 
   test(`the end of a device: ${kind}`, async (t) => {
     await withDevice(t, kind, { sizeMib: DEVICE_BYTES / 2 ** 20 }, async (device) => {

@@ -103,7 +103,7 @@ test('arguments of the wrong type name the argument', async (t) => {
   await refuses(() => call('write', 5), { code: type, message: /buffer/ });
   await refuses(() => call('write', {}), { code: type, message: /buffer/ });
   await refuses(() => call('readv', Buffer.alloc(4)), { code: type, message: /buffers/ });
-  await refuses(() => call('writev', [Buffer.alloc(4), 'text']), { code: type, message: /buffers/ });
+  await refuses(() => call('writev', [Buffer.alloc(4), 'text']), { code: type, message: /\[1\]/ });
   await refuses(() => call('read', Buffer.alloc(4), 0, 4, 'here'), { code: type, message: /position/ });
   await refuses(() => call('truncate', 'much'), { code: type, message: /len/ });
   assert.equal(readFileSync(path, 'utf8'), CONTENT);
@@ -127,7 +127,7 @@ test('a closed file', async (t) => {
   const file = await open(smallFile(t), 'r+');
   await file.close();
   assert.equal(file.fd, -1);
-  const closed: Expected = { code: 'EBADF', message: /closed/ };
+  const closed: Expected = { code: 'EBADF', message: /file/ };
   await refuses(() => file.read(Buffer.alloc(4), 0, 4, 0), closed);
   await refuses(() => file.write(Buffer.alloc(4), 0, 4, 0), closed);
   await refuses(() => file.readv([Buffer.alloc(4)], 0), closed);

@@ -67,6 +67,19 @@ for (const engine of ENGINES) {
     });
   });
 
+  test(`3,000 vectors in one page: ${engine}`, async (t) => {
+    const path = join(tempDirectory(t), 'file');
+    writeFileSync(path, new Uint8Array(5000).fill(0xff));
+    await using file = await open(path, 'r+', { engine });
+    const views = Array.from({ length: 3000 }, (_, index) => new Uint8Array([index]));
+    assert.equal((await file.writev(views, 700)).bytesWritten, 3000);
+    const back = views.map(() => new Uint8Array(1));
+    assert.equal((await file.readv(back, 700)).bytesRead, 3000);
+    assert.ok(back.every(([byte], index) => byte === index % 256));
+    const { buffer } = await file.read(Buffer.alloc(5000), { position: 0 });
+    assert.deepEqual([buffer[699], buffer[3700]], [0xff, 0xff]);
+  });
+
   test(`more than 2 GiB in one call: ${engine}`, async (t) => {
     const piece = 256 * 1024 * 1024;
     if (freemem() < 4 * piece) {

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inspect, parseArgs } from 'node:util';
+import { runSeed } from './random.js';
 
 const DIST: string = fileURLToPath(new URL('../../', import.meta.url));
 const FILE_TIMEOUT_MS = 600_000;
@@ -106,6 +107,9 @@ async function main(): Promise<number> {
     console.error(`no test file matches ${values.only ?? '*'}`);
     return 1;
   }
+  // One seed for all files: a crash, which prints nothing, is repeated like a failure.
+  process.env.DIORITE_SEED ??= String(runSeed());
+  console.log(`seed ${process.env.DIORITE_SEED} (DIORITE_SEED repeats it)`);
   const report = new Report();
   const namePatterns = values.name === undefined ? {} : { testNamePatterns: [values.name] };
   const events = run({ files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS, ...namePatterns });
