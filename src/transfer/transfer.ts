@@ -121,9 +121,9 @@ class Transfer implements RequestOwner {
   readonly #limitsAt: (offset: number, direction: Direction) => Limits;
 
   /** The last one is drawn from: the range's own planner lies at the bottom, those of resumed rests above it. */
-  readonly #planners: Planner[] = [];
-  /** The iterator as it was at the call: resumed rests and staged copies start from duplicates of it. */
-  readonly #origin: IovIter;
+  readonly #planners: Planner[];
+  /** The first planner's own. Duplicates of it, restored to a request's state, serve resumed rests and staged copies. */
+  readonly #iter: IovIter;
   #scratch: IovIter | null = null;
   #ledger: Ledger | null = null;
   /** In flight, for cancelling: kept only where there is a signal. */
@@ -142,7 +142,10 @@ class Transfer implements RequestOwner {
   /** Where the data ended, for reads. */
   #end = Number.POSITIVE_INFINITY;
   #wakePending = false;
+  /** Made when it is first waited with: whoever waits twice must be known as the same. */
+  #wake: (() => void) | null = null;
   #settled = false;
+  #onSettled: (() => void) | null = null;
 
   constructor(
     target: Target,
@@ -165,9 +168,9 @@ class Transfer implements RequestOwner {
     this.#depth = options.depth ?? target.bestDepth;
     this.#bytesInFlightMax = options.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#limitsAt = (at, way) => target.limitsAt(at, way);
-    this.#origin = iter.dup();
+    this.#iter = iter.dup();
     this.#cancellable = options.signal === undefined ? null : new Set();
-    if (bytes > 0) this.#planners.push(this.#planFrom(this.#origin.dup(), offset, bytes));
+    this.#planners = bytes > 0 ? [this.#planFrom(this.#iter, offset, bytes)] : [];
   }
 
   start(): void {
@@ -180,8 +183,6 @@ class Transfer implements RequestOwner {
     }
     this.#pump();
   }
-
-  #onSettled: () => void = () => {};
 
   #planFrom(iter: IovIter, offset: number, bytes: number): Planner {
     const { layout } = this.#target;
@@ -214,13 +215,17 @@ class Transfer implements RequestOwner {
   #pumpNextTurn(): void {
     if (this.#wakePending) return;
     this.#wakePending = true;
-    setImmediate(this.#wake);
+    setImmediate(this.#waker());
   }
 
-  readonly #wake = (): void => {
-    this.#wakePending = false;
-    if (!this.#settled) this.#pump();
-  };
+  /** What is called when there is room again. */
+  #waker(): () => void {
+    this.#wake ??= () => {
+      this.#wakePending = false;
+      if (!this.#settled) this.#pump();
+    };
+    return this.#wake;
+  }
 
   #hasRoom(): boolean {
     if (this.#wakePending) return false;
@@ -259,7 +264,7 @@ class Transfer implements RequestOwner {
     if (lease === null) {
       this.#waiting.unshift(request);
       this.#wakePending = true;
-      pool.onceFree(this.#wake);
+      pool.onceFree(this.#waker());
       return false;
     }
     request.lease = lease;
@@ -275,7 +280,7 @@ class Transfer implements RequestOwner {
   }
 
   #scratchIter(): IovIter {
-    this.#scratch ??= this.#origin.dup();
+    this.#scratch ??= this.#iter.dup();
     return this.#scratch;
   }
 
@@ -286,7 +291,7 @@ class Transfer implements RequestOwner {
       request.takeBack();
       this.#waiting.unshift(request);
       this.#wakePending = true;
-      this.#target.onceDrained(this.#wake);
+      this.#target.onceDrained(this.#waker());
       return false;
     }
     this.#inFlight++;
@@ -391,7 +396,7 @@ class Transfer implements RequestOwner {
       this.#fail(noProgress(this.#target, reached));
       return;
     }
-    const iter = this.#origin.dup();
+    const iter = this.#iter.dup();
     iter.restore(request.state);
     iter.advance(kept);
     this.#doneBytes -= payload - kept;
@@ -445,7 +450,7 @@ class Transfer implements RequestOwner {
     this.#settled = true;
     for (const request of this.#waiting) recycle(request);
     this.#waiting = [];
-    this.#onSettled();
+    this.#onSettled?.();
     if (this.#error === null) this.#succeed();
     else this.#rejectWith(this.#error);
   }
