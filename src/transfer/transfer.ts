@@ -343,12 +343,16 @@ class Transfer implements RequestOwner {
   #done(offset: number, bytes: number): void {
     if (bytes === 0) return;
     this.#doneBytes += bytes;
-    // One request that did it all needs no ledger.
-    if (bytes < this.#bytes) this.#mustLedger().mark(offset, bytes, 'done');
+    // One request that did it all needs no ledger, unless there is one.
+    if (bytes < this.#bytes || this.#ledger !== null) this.#mustLedger().mark(offset, bytes, 'done');
   }
 
   #mustLedger(): Ledger {
-    this.#ledger ??= new Ledger(this.#offset, this.#bytes);
+    if (this.#ledger === null) {
+      this.#ledger = new Ledger(this.#offset, this.#bytes);
+      // All done by one request, and aborted before its release.
+      if (this.#doneBytes === this.#bytes) this.#ledger.mark(this.#offset, this.#bytes, 'done');
+    }
     return this.#ledger;
   }
 
@@ -387,7 +391,10 @@ class Transfer implements RequestOwner {
     const limits = this.#target.limitsAt(request.payloadOffset, this.#direction);
     const alignment = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
     const back = request.route === 'end' ? 0 : reached - alignDown(reached, alignment);
-    const kept = Math.max(0, payload - back);
+    let kept = Math.max(0, payload - back);
+    // Nothing whole was written: on by the way of unaligned ends, which takes any byte. Else a device whose size is no
+    // multiple of the alignment would give the same short answer for ever, and never its ENOSPC.
+    if (kept === 0 && this.#direction === 'write') kept = payload;
     this.#stalls = kept > 0 ? 0 : this.#stalls + 1;
     // Sent, and not said to be done: only the resumed request can make it certain again.
     // (A read as well: of a split request, memory behind the count may have been filled.)

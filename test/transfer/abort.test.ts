@@ -49,6 +49,16 @@ for (const [name, sim] of Object.entries(SIMS)) {
   });
 }
 
+test('a transfer of one request, aborted between its answer and its release: all is done', async () => {
+  for (const direction of ['write', 'read'] satisfies Direction[]) {
+    const sim: SimOptions = { limits: SMALL, releaseLatency: { minNanos: 100, meanNanos: 100 } };
+    const aCase: Case = { seed: 1, direction, shape: 'contiguous', offset: 0, bytes: 4096, sim };
+    const { error } = await runCase({ ...aCase, abortAt: { kind: 'answered', count: 1 } });
+    assert.deepEqual(error?.extents, [{ offset: 0, length: 4096, state: 'done' }]);
+    assert.equal(error?.bytes, 4096);
+  }
+});
+
 test('a signal that is aborted already: nothing is sent', async () => {
   for (const direction of ['write', 'read'] satisfies Direction[]) {
     const options = { signal: AbortSignal.abort(new Error('why')) };

@@ -100,6 +100,13 @@ describe('the end of the data', () => {
         }
     });
 
+    test(`a device that ends within a unit of alignment: ${shape}`, async () => {
+      const aCase: Case = { seed: 7, direction: 'write', shape, offset: 4096, bytes: 20_000, size: 4096 + 8192 + 512 };
+      const { error } = await runCase({ ...aCase, sim: { limits: SMALL, kind: 'device' }, options: { depth: 1 } });
+      assert.equal(error?.code, 'ENOSPC');
+      assert.equal(error?.bytes, 8192 + 512);
+    });
+
     test(`an end that moves while it is read: ${shape}`, async () => {
       for (let at = 1; at < 8; at++)
         for (const size of [0, 1000, 65_536, 100_001, 400_000])

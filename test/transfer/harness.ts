@@ -4,7 +4,7 @@ import { DioriteError, type Extent } from '../../src/base/errors.js';
 import { IovIter } from '../../src/iter/iov-iter.js';
 import { hostPages } from '../../src/memory/pages.js';
 import type { Direction } from '../../src/plan/limits.js';
-import { type SimEvent, type SimOptions, SimTarget } from '../../src/targets/sim/index.js';
+import { SimClock, type SimEvent, type SimOptions, SimTarget } from '../../src/targets/sim/index.js';
 import type { Outcome } from '../../src/transfer/outcome.js';
 import { stagingPool } from '../../src/transfer/staging.js';
 import { BYTES_IN_FLIGHT_DEFAULT, startTransfer, type TransferOptions } from '../../src/transfer/transfer.js';
@@ -51,6 +51,12 @@ function described(aCase: Case): string {
   return JSON.stringify(aCase, (_key, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'Infinity' : value));
 }
 
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
 class Runner {
   readonly #case: Case;
   readonly #memory: CaseMemory;
@@ -60,6 +66,7 @@ class Runner {
   readonly #windowOffset: number;
   readonly #before: Uint8Array;
   readonly #sizeBefore: number;
+  readonly #thrown: AbortController = new AbortController();
   #overBudget = '';
   readonly #counts: Map<SimEvent['kind'], number> = new Map();
 
@@ -71,8 +78,11 @@ class Runner {
     this.#windowOffset = Math.max(0, offset - MARGIN_BYTES);
     this.#sizeBefore = aCase.size ?? offset + bytes + 2 * MARGIN_BYTES + 100;
     this.#before = new Uint8Array(offset + bytes + MARGIN_BYTES - this.#windowOffset);
+    // What an event throws is a broken invariant of the transfer (or of the target): the promise would never settle.
+    const clock = new SimClock(aCase.sim?.pump, (error) => this.#thrown.abort(error));
     this.#sim = new SimTarget({
       seed,
+      clock,
       size: this.#sizeBefore,
       ...aCase.sim,
       onEvent: (event) => this.#onEvent(event),
@@ -94,7 +104,8 @@ class Runner {
     let error: DioriteError | null = null;
     try {
       const signal = this.#case.abortAt === undefined ? options?.signal : this.#controller.signal;
-      outcome = await startTransfer(this.#sim, iter, offset, bytes, direction, { ...options, signal });
+      const transfer = startTransfer(this.#sim, iter, offset, bytes, direction, { ...options, signal });
+      outcome = await Promise.race([transfer, rejectedBy(this.#thrown.signal)]);
     } catch (thrown) {
       if (!(thrown instanceof DioriteError)) throw thrown;
       error = thrown;

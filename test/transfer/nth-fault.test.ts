@@ -33,6 +33,8 @@ const FAULTS: readonly (readonly [name: string, rule: Omit<FaultRule, 'at'>, end
   ['an early answer', { fault: 'early' }, 'passes'],
 ];
 
+const FAULTS_FEW: typeof FAULTS = FAULTS.filter(([name]) => name === 'EIO' || name === 'an unaligned short answer');
+
 const SHAPES: readonly (readonly [Shape, bytes: number])[] = [
   ['contiguous', 300_000],
   ['scattered', 1024 * 4096],
@@ -67,7 +69,9 @@ for (const direction of ['write', 'read'] satisfies Direction[]) {
     for (const offset of [8192, 12_345]) {
       describe(`${direction} of ${shape} memory at ${offset}`, () => {
         const limits = shape === 'scattered' ? SIM_LIMITS : SMALL;
-        for (const [name, rule, end] of FAULTS) {
+        // At an unaligned offset 4 MiB of pages are staged as any other memory is: two faults tell.
+        const faults = shape === 'scattered' && offset % 512 !== 0 ? FAULTS_FEW : FAULTS;
+        for (const [name, rule, end] of faults) {
           test(name, async () => {
             const hits = await failEach({ seed: 1, direction, shape, offset, bytes, sim: { limits } }, rule, end);
             assert.ok(hits >= 3, `only ${hits} operations`);
@@ -77,6 +81,20 @@ for (const direction of ['write', 'read'] satisfies Direction[]) {
     }
   }
 }
+
+describe('a transfer of one request', () => {
+  for (const [name, rule, end] of FAULTS) {
+    test(name, async () => {
+      for (const direction of ['write', 'read'] satisfies Direction[])
+        for (const bytes of [4096, 65_536])
+          await failEach(
+            { seed: 3, direction, shape: 'contiguous', offset: 4096, bytes, sim: { limits: SMALL } },
+            rule,
+            end,
+          );
+    });
+  }
+});
 
 test('errors that the target lists as having no effect leave bytes that certainly are as they were', async () => {
   for (const fault of ['EIO', 'ENOSPC'] as const) {

@@ -24,14 +24,17 @@ const SILENT_TURNS = 8;
 /** Several targets may share one: their events then happen in one order. */
 export class SimClock {
   readonly #pump: Pump;
+  readonly #onThrow: ((error: unknown) => void) | undefined;
   /** A binary heap: the next event first. */
   readonly #events: Event[] = [];
   #nowNanos = 0;
   #order = 0;
   #pumping = false;
 
-  constructor(pump: Pump = 'immediate') {
+  /** `onThrow` gets what an event throws that nobody has called for; without it that is an uncaught exception. */
+  constructor(pump: Pump = 'immediate', onThrow?: (error: unknown) => void) {
     this.#pump = pump;
+    this.#onThrow = onThrow;
   }
 
   get nowNanos(): number {
@@ -94,6 +97,9 @@ export class SimClock {
     }
     try {
       this.step();
+    } catch (error) {
+      if (this.#onThrow === undefined) throw error;
+      this.#onThrow(error);
     } finally {
       // Also when the event threw (a broken invariant): what follows it must not be stuck for that.
       queueMicrotask(() => this.#pumpEvents(budget - 1));

@@ -70,8 +70,8 @@ export class Judge {
   #whole(request: Request, reach: number): Verdict {
     if (request.direction === 'write') return { bytes: reach, short: 'continue', code: null };
     if (this.#law.shortAtHole) {
-      const before = this.#media.bytesBeforeTrailingHole(request.offset, request.bytes);
-      if (before < request.bytes) return { bytes: before, short: 'hole', code: null };
+      const before = this.#media.bytesBeforeTrailingHole(request.offset, reach);
+      if (before < reach) return { bytes: before, short: 'hole', code: null };
     }
     return { bytes: reach, short: 'end', code: null };
   }

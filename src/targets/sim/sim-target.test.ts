@@ -252,6 +252,12 @@ test('holes are answered short, where that is asked for', () => {
   assert.equal(bench.one('read', 12_288, 4096), '12288: 0 of 4096 hole');
 });
 
+test('an end within the last page of data is an end, not a hole', () => {
+  const bench = new Bench({ size: 5000, shortAtHole: true });
+  bench.sim.media.write(4096, new Uint8Array(904));
+  assert.equal(bench.one('read', 0, 8192), '0: 5000 of 8192 end');
+});
+
 test('a file that another process truncates or extends', () => {
   const bench = new Bench({
     size: 8192,
