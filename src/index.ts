@@ -10,20 +10,30 @@ export { AbortError, CODES, type Code, DioriteError, type Extent, type ExtentSta
 export { PAGE_SIZE } from './base/integers.js';
 export type { CopyOptions, CopyProgress, CopyResult } from './copy/options.js';
 export type { ProbeResult } from './copy/probe.js';
-export { File } from './handle/file.js';
 export type { Memory, MoveOptions } from './handle/arguments.js';
+export { File } from './handle/file.js';
 export type { ReadResult, ReadvResult, WriteResult, WritevResult } from './handle/results.js';
-export { type Bvec, type IterKind, type IterState, IovIter, type Run } from './iter/iov-iter.js';
+export { type Bvec, IovIter, type IterKind, type IterState, type Run } from './iter/iov-iter.js';
 export type { PageSource } from './iter/page-source.js';
 export { hostPages } from './memory/pages.js';
 export { defaultPool, type Lease, Pool } from './memory/pool.js';
 export { Region } from './memory/region.js';
-export { open, type OpenOptions } from './open.js';
+export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
-export type { DataRange, Effect, Holes, IoMode, Publication, Publishing, Short, Target, Unit } from './transfer/target.js';
-export { Request, type RequestOwner } from './transfer/request.js';
-export { startTransfer, type TransferOptions } from './transfer/transfer.js';
 export type { Outcome } from './transfer/outcome.js';
+export { Request, type RequestOwner } from './transfer/request.js';
+export type {
+  DataRange,
+  Effect,
+  Holes,
+  IoMode,
+  Publication,
+  Publishing,
+  Short,
+  Target,
+  Unit,
+} from './transfer/target.js';
+export { startTransfer, type TransferOptions } from './transfer/transfer.js';
 
 setHostPages(hostPages());
 
