@@ -38,6 +38,9 @@ const LONE = 1;
 const STAGED = 2;
 type Open = typeof CLOSED | typeof LONE | typeof STAGED;
 
+/** Shared: an ArrayBuffer costs more to make than a request to plan. */
+const NO_MEMORY: ArrayBuffer = new ArrayBuffer(0);
+
 export interface PlannerInput {
   /** The planner's own duplicate: it moves it. */
   readonly iter: IovIter;
@@ -65,7 +68,7 @@ export class Planner {
   readonly #pages: { offsetInPage(buffer: ArrayBufferLike): number };
   readonly #layout: LayoutCursor | null;
   readonly #isDiscard: boolean;
-  readonly #run: Run = { buffer: new ArrayBuffer(0), byteOffset: 0, length: 0 };
+  readonly #run: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
   #offset: number;
   #limits: Limits | null = null;
   #asItLies = false;
