@@ -114,7 +114,7 @@ static void ring_drain(struct ring *ring) {
   }
 }
 
-// Takes back what can be taken back, so that a read of a pipe that nobody writes to does not hang the exit.
+// Takes back what can be taken back: a worker that reads a pipe that nobody writes to could not be terminated.
 static void ring_cancel_all(struct ring *ring) {
   struct sync_cancel cancel;
   memset(&cancel, 0, sizeof cancel);
@@ -146,7 +146,9 @@ static void ring_shut(struct ring *ring) {
   close(ring->fd);
 }
 
-// A worker is terminated or the process exits. Runs on the ring's own thread, before buffers are freed.
+// A worker ends or is terminated, or the main thread has nothing left to do. Runs on the ring's own thread, before
+// buffers are freed. process.exit() does not come here: there the memory goes with the whole process, and the kernel
+// waits for what it has in flight.
 static void on_env_exit(napi_async_cleanup_hook_handle hook, void *data) {
   (void)hook;
   struct ring *ring = data;

@@ -64,7 +64,7 @@ test(
   },
 );
 
-test('a read that cannot end does not keep the process from exiting', URING, async () => {
+test('a worker whose read cannot end is terminated all the same', URING, async () => {
   const child = spawn(process.execPath, [fileURLToPath(IDLE), 'PIPE'], { stdio: ['pipe', 'ignore', 'inherit'] });
   const [code, signal] = await once(child, 'exit');
   child.stdin.destroy();

@@ -1,7 +1,8 @@
-// Child of exit.test.ts: a ring that is idle lets the process end, one that is not keeps it. PIPE: waits in a pipe.
+// Child of exit.test.ts: a ring that is idle lets the process end, one that is not keeps it. PIPE: a worker waits in a pipe.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import { Region } from '../../src/memory/region.js';
 import { SegmentList } from '../../src/plan/request.js';
 import { chooseEngine } from '../../src/targets/file/engines/choose.js';
@@ -17,10 +18,15 @@ function read(fd: number, complete: (result: number) => void): void {
   engine.submit({ op: Op.READ, fd, ...rest });
 }
 
-if (process.argv[2] === 'PIPE') {
-  // Standard input is a pipe that nobody writes to: the read cannot end, and the exit may not wait for it.
-  read(0, () => console.log('ended'));
-  setImmediate(() => setImmediate(() => process.exit(3)));
+if (!isMainThread) {
+  // Standard input is a pipe that nobody writes to: the read cannot end by itself, and ends with the worker.
+  read(0, () => undefined);
+  setImmediate(() => parentPort?.postMessage('reading'));
+} else if (process.argv[2] === 'PIPE') {
+  const worker = new Worker(new URL(import.meta.url));
+  await once(worker, 'message');
+  await worker.terminate();
+  process.exitCode = 3;
 } else {
   const fd = fs.openSync(process.argv[2] ?? '', 'r');
   // A child of ours inherits nothing of the ring's.
