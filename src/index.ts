@@ -20,6 +20,7 @@ export { defaultPool, type Lease, Pool } from './memory/pool.js';
 export { Region } from './memory/region.js';
 export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
+export { type Plan, type PlanOptions, plan } from './plan/plan.js';
 export type { Outcome } from './transfer/outcome.js';
 export { Request, type RequestOwner } from './transfer/request.js';
 export type {

@@ -1,5 +1,6 @@
 // Staging: copying through a lease what cannot go out as it lies, and back.
 import { assert } from '../base/assert.js';
+import { alignUp } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import { type Lease, Pool } from '../memory/pool.js';
 import type { Request } from './request.js';
@@ -14,22 +15,27 @@ export function stagingPool(): Pool {
   return pool;
 }
 
-/** The bytes of a widened read before the caller's first one. */
-export function headPadBytes(request: Request): number {
-  return request.unit === '' ? request.payloadOffset - request.offset : 0;
+/** What the staged segments of a request take of a lease: each begins at a multiple of the memory alignment. */
+export function leaseBytes(request: Request): number {
+  const { segments, memoryAlignment } = request;
+  let bytes = 0;
+  for (let i = 0; i < segments.count; i++) {
+    if (segments.staged[i]) bytes += alignUp(segments.length[i] ?? 0, memoryAlignment);
+  }
+  return bytes;
 }
 
-/** Gives every staged segment its place in the lease, in order. */
+/** Gives every staged segment its place in the lease (page-aligned, as every lease is), in order. */
 export function placeStaged(request: Request, lease: Lease): void {
-  const { segments } = request;
+  const { segments, memoryAlignment } = request;
   let at = lease.byteOffset;
   for (let i = 0; i < segments.count; i++) {
     if (!segments.staged[i]) continue;
     segments.buffer[i] = lease.buffer;
     segments.byteOffset[i] = at;
-    at += segments.length[i] ?? 0;
+    at += alignUp(segments.length[i] ?? 0, memoryAlignment);
   }
-  assert(at - lease.byteOffset === request.stagedBytes, 'staged segments fill their lease');
+  assert(at - lease.byteOffset <= lease.length, 'staged segments fit in their lease');
 }
 
 /** Before a write goes out: the caller's bytes into the lease. `scratch` is any duplicate of the caller's iterator. */
@@ -56,7 +62,7 @@ export function copyIn(request: Request, scratch: IovIter): void {
  */
 export function copyOut(request: Request, payloadBytes: number, scratch: IovIter): void {
   const { segments } = request;
-  const from = headPadBytes(request);
+  const from = request.headPadBytes;
   const to = from + payloadBytes;
   scratch.restore(request.state);
   let wire = 0;

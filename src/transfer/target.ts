@@ -1,8 +1,10 @@
 // The one interface of all targets: file, block device, NFS file, RADOS object, pipe, simulator.
 import type { DioriteError } from '../base/errors.js';
+import type { Layout } from '../plan/layout.js';
 import type { Direction, Limits } from '../plan/limits.js';
 import type { Request } from './request.js';
 
+export type { Layout, Unit } from '../plan/layout.js';
 export type { Request, RequestOwner, Short } from './request.js';
 
 /**
@@ -13,15 +15,6 @@ export type Effect = 'retry' | 'none' | 'unknown';
 
 /** How everything but unaligned ends went; see TransferResult.io. */
 export type IoMode = 'direct' | 'drop-behind' | 'buffered' | 'clone' | 'server-copy';
-
-/** A unit of a layout: one object of a striped file. Pieces are in the order in which they lie in the unit. */
-export interface Unit {
-  readonly name: string;
-  /** Where the pieces begin in the unit; they follow each other there without gap. */
-  readonly offset: number;
-  /** The parts of the transfer that lie there, which may be apart in the transfer. */
-  readonly pieces: readonly { readonly offset: number; readonly bytes: number }[];
-}
 
 /** A stretch of data; what lies between stretches reads as zeros. */
 export interface DataRange {
@@ -57,7 +50,7 @@ export interface Target {
   /** Synchronous and cheap; the same object again where nothing changed. `offset` is where the next request starts. */
   limitsAt(offset: number, direction: Direction): Limits;
   /** Where a range lies, for a target of several units. Pure. A target without it is one unit. */
-  readonly layout?: (offset: number, length: number) => readonly Unit[];
+  readonly layout?: Layout;
   /**
    * Takes the request, or returns false: full (see `onceDrained`). Never blocks, throws or answers before it returns.
    * A request that was taken is answered once and released once.

@@ -15,7 +15,7 @@ import { Planner } from '../plan/planner.js';
 import { Ledger } from './ledger.js';
 import type { Outcome } from './outcome.js';
 import { Request, type RequestOwner, type Short } from './request.js';
-import { copyIn, copyOut, headPadBytes, placeStaged, stagingPool } from './staging.js';
+import { copyIn, copyOut, leaseBytes, placeStaged, stagingPool } from './staging.js';
 import type { IoMode, Target } from './target.js';
 import { turnIsUsedUp } from './turn.js';
 
@@ -260,7 +260,7 @@ class Transfer implements RequestOwner {
   #stage(request: Request): boolean {
     if (request.stagedBytes === 0 || request.lease !== null) return true;
     const pool = stagingPool();
-    const lease = pool.lease(request.stagedBytes);
+    const lease = pool.lease(leaseBytes(request));
     if (lease === null) {
       this.#waiting.unshift(request);
       this.#wakePending = true;
@@ -305,7 +305,7 @@ class Transfer implements RequestOwner {
   // ---- coming back -----------------------------------------------------------------------------------------------
 
   answered(request: Request, bytes: number, short: Short): void {
-    const payload = Math.max(0, Math.min(bytes - headPadBytes(request), request.payloadBytes));
+    const payload = Math.max(0, Math.min(bytes - request.headPadBytes, request.payloadBytes));
     if (!this.#delivered(request, payload)) return;
     if (request.viaCache) this.#bufferedBytes += payload;
     this.#done(request.payloadOffset, payload);
@@ -373,10 +373,16 @@ class Transfer implements RequestOwner {
     const reached = request.payloadOffset + payload;
     const size = this.#target.size ?? reached;
     const zeros = Math.max(0, Math.min(request.payloadBytes - payload, size - reached));
-    const scratch = this.#scratchIter();
-    scratch.restore(request.state);
-    scratch.advance(payload);
-    scratch.zero(zeros);
+    try {
+      const scratch = this.#scratchIter();
+      scratch.restore(request.state);
+      scratch.advance(payload);
+      scratch.zero(zeros);
+    } catch (error) {
+      this.#mark(reached, zeros, 'unknown');
+      this.#fail(error);
+      return;
+    }
     this.#done(reached, zeros);
     if (payload + zeros < request.payloadBytes) this.#end = Math.min(this.#end, reached + zeros);
   }

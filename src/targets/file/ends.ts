@@ -9,6 +9,7 @@
 import { fstat, ftruncate } from 'node:fs';
 import { assert } from '../../base/assert.js';
 import { alignDown, alignUp } from '../../base/integers.js';
+import { hostPages } from '../../memory/pages.js';
 import { Region } from '../../memory/region.js';
 import { SegmentList } from '../../plan/request.js';
 import type { Request } from '../../transfer/request.js';
@@ -63,7 +64,7 @@ export class EndWriter {
         offset: request.offset,
         length: request.bytes,
         flags: request.dsync ? RWF_DSYNC : 0,
-        segments: request.segments,
+        segments: reachable(request, engine),
         buffered: true,
       });
     const locked = inode.rewriters > 0;
@@ -176,6 +177,24 @@ export class EndWriter {
     }
     return failed;
   }
+}
+
+/** Memory without a known address (shared, resizable) is copied for an engine that goes by addresses: an end is small. */
+function reachable(request: Request, engine: Engine): SegmentList {
+  const { segments } = request;
+  if (!engine.addresses) return segments;
+  const pages = hostPages();
+  let unknown = false;
+  for (let i = 0; i < segments.count; i++) {
+    const buffer = segments.buffer[i];
+    if (buffer != null && pages.offsetInPage(buffer) < 0) unknown = true;
+  }
+  if (!unknown) return segments;
+  const copy = new Uint8Array(request.bytes);
+  overlay(request, copy, 0);
+  const copied = new SegmentList();
+  copied.push(copy.buffer, 0, copy.length, true);
+  return copied;
 }
 
 /** The caller's bytes over the block, at `at`. */

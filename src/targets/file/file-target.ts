@@ -73,7 +73,7 @@ export class FileTarget implements Target {
     const limitsOf = (direction: Direction): Limits =>
       this.#goesDirect(direction)
         ? directLimits(facts, direction, bestBytes, engine.maxSegments)
-        : bufferedLimits(bestBytes, engine.maxSegments);
+        : bufferedLimits(bestBytes, engine);
     this.#limits = { read: limitsOf('read'), write: limitsOf('write') };
     // O_APPEND and streams: each write goes where the kernel says, so they go one after the other.
     this.bestDepth = descriptors.appends || !this.seekable ? 1 : Math.min(DEPTH_BEST, engine.depth);
@@ -210,7 +210,7 @@ export class FileTarget implements Target {
     if (this.#io !== 'prefer-direct' || this.#proven[direction] || !this.#goesDirect(direction)) return false;
     if (this.facts.memoryAlignment.from === 'statx') return false;
     this.#notDirect[direction] = 'the first direct request was refused with EINVAL';
-    this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine.maxSegments);
+    this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine);
     return true;
   }
 

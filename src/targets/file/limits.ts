@@ -1,6 +1,7 @@
 // What a request to a file may look like, by how its bytes go.
 import { alignDown } from '../../base/integers.js';
 import type { Direction, Limits } from '../../plan/limits.js';
+import type { Engine } from './engines/engine.js';
 import type { FileFacts } from './facts.js';
 
 /** MAX_RW_COUNT, include/linux/fs.h: INT_MAX rounded down to a page. */
@@ -31,16 +32,17 @@ export function directLimits(facts: FileFacts, direction: Direction, bestBytes: 
   };
 }
 
-export function bufferedLimits(bestBytes: number, segmentsMax: number): Limits {
+/** An engine that reaches memory by address needs one that is known, and small pieces are cheaper copied; node:fs takes all. */
+export function bufferedLimits(bestBytes: number, engine: Engine): Limits {
   return {
     memoryAlignment: 1,
     offsetAlignment: 1,
     endAlignment: 1,
     maxBytes: MAX_RW_BYTES,
     bestBytes,
-    maxSegments: segmentsMax,
-    bestSegments: Math.min(BEST_SEGMENTS, segmentsMax),
-    copyBreakBytes: BUFFERED_COPY_BREAK_BYTES,
+    maxSegments: engine.maxSegments,
+    bestSegments: Math.min(BEST_SEGMENTS, engine.maxSegments),
+    copyBreakBytes: engine.addresses ? BUFFERED_COPY_BREAK_BYTES : 0,
     boundaryBytes: 0,
     until: Number.POSITIVE_INFINITY,
   };
