@@ -11,8 +11,12 @@ const PORTABLE_LAYERS = ['base', 'iter', 'plan'];
 /** The sources: this file runs from dist/test. */
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
 
-/** What follows `from`, or `import` and `import(` themselves. */
-const IMPORT = /\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g;
+/** Statements, from the start of their line, and dynamic imports: strings and comments may speak of anything. */
+const IMPORTS = [
+  /^import\b[^'"`;]*['"]([^'"]+)['"]/gm,
+  /^export\s+(?:type\s+)?[*{][^'"`;]*\bfrom\s+['"]([^'"]+)['"]/gm,
+  /\bimport\(\s*['"]([^'"]+)['"]/g,
+];
 
 function sourcesOf(layer: string): string[] {
   return readdirSync(join(SOURCES, layer), { recursive: true, encoding: 'utf8' })
@@ -21,7 +25,8 @@ function sourcesOf(layer: string): string[] {
 }
 
 function importsOf(file: string): string[] {
-  return [...readFileSync(file, 'utf8').matchAll(IMPORT)].map((match) => match[1] ?? '');
+  const text = readFileSync(file, 'utf8');
+  return IMPORTS.flatMap((pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? ''));
 }
 
 for (const [depth, layer] of PORTABLE_LAYERS.entries()) {
