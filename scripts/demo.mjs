@@ -36,7 +36,7 @@ function say(line = '') {
 
 /** A directory on a disk: not on tmpfs, where nothing could be direct; the one with the most room. */
 function chooseDirectory() {
-  const candidates = [process.env.DIORITE_DEMO_DIR, ROOT, tmpdir(), '/var/tmp'].filter(
+  const candidates = [process.env.DIORITE_DEMO_DIR, tmpdir(), '/var/tmp', ROOT].filter(
     (path) => path && existsSync(path),
   );
   let best = null;
@@ -194,6 +194,8 @@ function report(runs, checksumsOk) {
   const why = diorite.engineReason === null ? '' : ` (${diorite.engineReason})`;
   say();
   say(`  diorite: ${diorite.engine} engine${why}; io: ${diorite.io.read} reads, ${diorite.io.write} writes.`);
+  if (!diorite.cold || !node.cold)
+    say('  The source could not be dropped from the page cache first (no dd): the reads were not cold.');
   const speed = node.durationMs / diorite.durationMs;
   const cpu = node.cpuMs / diorite.cpuMs;
   const fewer = node.requests / diorite.requests;
