@@ -21,6 +21,7 @@ export { Region } from './memory/region.js';
 export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
 export { type Plan, type PlanOptions, plan } from './plan/plan.js';
+export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
 export { Request, type RequestOwner } from './transfer/request.js';
 export type {
@@ -34,7 +35,7 @@ export type {
   Target,
   Unit,
 } from './transfer/target.js';
-export { startTransfer, type TransferOptions } from './transfer/transfer.js';
+export { startTransfer } from './transfer/transfer.js';
 
 setHostPages(hostPages());
 

@@ -10,8 +10,9 @@ import { errnoError } from '../targets/file/errno.js';
 import type { FileFacts } from '../targets/file/facts.js';
 import type { FileTarget } from '../targets/file/file-target.js';
 import { run } from '../targets/file/run.js';
+import type { TransferOptions } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
-import { runTransfer, type TransferOptions } from '../transfer/transfer.js';
+import { runTransfer } from '../transfer/transfer.js';
 import {
   type Memory,
   type Move,

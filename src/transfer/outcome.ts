@@ -17,3 +17,36 @@ export interface Outcome {
   /** Every byte is durable. */
   readonly stable: boolean;
 }
+
+/** Made once for each transfer that moved all; its extents are made only when they are asked for. */
+export class MovedAll implements Outcome {
+  readonly bytes: number;
+  readonly requests: number;
+  readonly copiedBytes: number;
+  readonly bufferedBytes: number;
+  readonly io: IoMode;
+  readonly stable: boolean;
+  readonly #offset: number;
+
+  constructor(
+    offset: number,
+    bytes: number,
+    requests: number,
+    copiedBytes: number,
+    bufferedBytes: number,
+    io: IoMode,
+    stable: boolean,
+  ) {
+    this.#offset = offset;
+    this.bytes = bytes;
+    this.requests = requests;
+    this.copiedBytes = copiedBytes;
+    this.bufferedBytes = bufferedBytes;
+    this.io = io;
+    this.stable = stable;
+  }
+
+  get extents(): readonly Extent[] {
+    return this.bytes === 0 ? [] : [{ offset: this.#offset, length: this.bytes, state: 'done' }];
+  }
+}

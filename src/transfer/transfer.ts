@@ -6,41 +6,25 @@
 //
 // The first error stops new requests; those in flight are awaited, and only then does the transfer settle.
 import { assert } from '../base/assert.js';
-import { DioriteError, type Extent, errors } from '../base/errors.js';
+import { DioriteError, errors } from '../base/errors.js';
 import { alignDown } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import { hostPages } from '../memory/pages.js';
 import type { Direction, Limits } from '../plan/limits.js';
 import { Planner } from '../plan/planner.js';
 import { Ledger } from './ledger.js';
-import type { Outcome } from './outcome.js';
-import { Request, type RequestOwner, type Short } from './request.js';
+import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from './options.js';
+import { MovedAll, type Outcome } from './outcome.js';
+import type { Request, RequestOwner, Short } from './request.js';
+import { recycleRequest, takeRequest } from './request-pool.js';
 import { copyIn, copyOut, leaseBytes, placeStaged, stagingPool } from './staging.js';
-import type { IoMode, Target } from './target.js';
+import type { Target } from './target.js';
 import { turnIsUsedUp } from './turn.js';
 
-export interface TransferOptions {
-  /** Aborting stops new requests; the promise settles when the last one in flight was answered. */
-  readonly signal?: AbortSignal | undefined;
-  /** The most requests in flight; the target's `bestDepth` where it is not given. */
-  readonly depth?: number | undefined;
-  /** The most bytes in flight, counted until their release. One request may always go. */
-  readonly bytesInFlight?: number | undefined;
-  /** Each write is durable when it is answered. */
-  readonly dsync?: boolean | undefined;
-  /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
-  readonly onProgress?: ((doneBytes: number) => void) | undefined;
-}
-
-export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
 /** EAGAIN and EINTR: how often one request is sent again. */
 const ATTEMPTS_MAX = 32;
 /** Short answers in a row that moved nothing past the last aligned boundary. */
 const STALLS_MAX = 16;
-
-/** Requests that are not in flight, for reuse: they carry arrays that have grown to what this program needs. */
-const idleRequests: Request[] = [];
-const IDLE_REQUESTS_MAX = 512;
 
 /**
  * Starts to move `bytes` between the iterator's memory and the target at `offset`. The iterator is duplicated now and
@@ -73,38 +57,6 @@ export function startTransfer(
   return new Promise((resolve, reject) => {
     runTransfer(target, iter, offset, bytes, direction, options, resolve, reject);
   });
-}
-
-class TransferOutcome implements Outcome {
-  readonly bytes: number;
-  readonly requests: number;
-  readonly copiedBytes: number;
-  readonly bufferedBytes: number;
-  readonly io: IoMode;
-  readonly stable: boolean;
-  readonly #offset: number;
-
-  constructor(
-    offset: number,
-    bytes: number,
-    requests: number,
-    copied: number,
-    buffered: number,
-    io: IoMode,
-    stable: boolean,
-  ) {
-    this.#offset = offset;
-    this.bytes = bytes;
-    this.requests = requests;
-    this.copiedBytes = copied;
-    this.bufferedBytes = buffered;
-    this.io = io;
-    this.stable = stable;
-  }
-
-  get extents(): readonly Extent[] {
-    return this.bytes === 0 ? [] : [{ offset: this.#offset, length: this.bytes, state: 'done' }];
-  }
 }
 
 class Transfer implements RequestOwner {
@@ -208,6 +160,7 @@ class Transfer implements RequestOwner {
       const request = this.#waiting.shift() ?? this.#draw();
       if (request === null) return;
       if (!this.#fits(request) || !this.#stage(request) || !this.#send(request)) return;
+      if (this.#planners.length === 0 && this.#waiting.length === 0) return;
       if (turnIsUsedUp(request.stagedBytes > 0)) return this.#pumpNextTurn();
     }
   }
@@ -244,14 +197,16 @@ class Transfer implements RequestOwner {
     while (this.#planners.length > 0) {
       const planner = this.#planners[this.#planners.length - 1];
       assert(planner !== undefined, 'a planner is drawn from');
-      const request = idleRequests.pop() ?? new Request();
-      if (planner.offset < this.#end && planner.next(request)) {
-        request.attempts = 0;
-        request.dsync = this.#options.dsync === true;
-        return request;
+      if (planner.remaining === 0 || planner.offset >= this.#end) {
+        this.#planners.pop();
+        continue;
       }
-      recycle(request);
-      this.#planners.pop();
+      const request = takeRequest();
+      const drawn = planner.next(request);
+      assert(drawn, 'a planner that has bytes left gives a request');
+      if (planner.remaining === 0) this.#planners.pop();
+      request.dsync = this.#options.dsync === true;
+      return request;
     }
     return null;
   }
@@ -273,7 +228,7 @@ class Transfer implements RequestOwner {
     try {
       copyIn(request, this.#scratchIter());
     } catch (error) {
-      recycle(request);
+      recycleRequest(request);
       throw error;
     }
     return true;
@@ -441,7 +396,7 @@ class Transfer implements RequestOwner {
       this.#pumpNextTurn();
       return;
     }
-    recycle(request);
+    recycleRequest(request);
     this.#pump();
   }
 
@@ -461,7 +416,7 @@ class Transfer implements RequestOwner {
     if (this.#settled || this.#inFlight > 0) return;
     if (this.#error === null && (this.#wakePending || this.#waiting.length > 0 || this.#planners.length > 0)) return;
     this.#settled = true;
-    for (const request of this.#waiting) recycle(request);
+    for (const request of this.#waiting) recycleRequest(request);
     this.#waiting = [];
     this.#onSettled?.();
     if (this.#error === null) this.#succeed();
@@ -475,16 +430,9 @@ class Transfer implements RequestOwner {
     this.#moveCaller(bytes);
     const target = this.#target;
     const stable = this.#direction === 'write' && (target.durable === 'answer' || this.#options.dsync === true);
+    const io = target.ioMode(this.#direction);
     this.#resolve(
-      new TransferOutcome(
-        this.#offset,
-        bytes,
-        this.#requests,
-        this.#copiedBytes,
-        this.#bufferedBytes,
-        target.ioMode(this.#direction),
-        stable,
-      ),
+      new MovedAll(this.#offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable),
     );
   }
 
@@ -505,14 +453,6 @@ class Transfer implements RequestOwner {
     // The caller may have moved it meanwhile: then it is the caller's, and a position past its end is not forced on it.
     if (bytes > 0) this.#caller.advance(Math.min(bytes, this.#caller.count));
   }
-}
-
-function recycle(request: Request): void {
-  request.lease?.release();
-  request.lease = null;
-  request.again = false;
-  request.segments.clear();
-  if (idleRequests.length < IDLE_REQUESTS_MAX) idleRequests.push(request);
 }
 
 function shortWrite(target: Target, offset: number): DioriteError {

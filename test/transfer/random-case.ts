@@ -2,7 +2,7 @@
 import { alignUp } from '../../src/base/integers.js';
 import type { Direction, Limits } from '../../src/plan/limits.js';
 import type { FaultKind, FaultRule, Latency, Pump, SimOptions } from '../../src/targets/sim/index.js';
-import type { TransferOptions } from '../../src/transfer/transfer.js';
+import type { TransferOptions } from '../../src/transfer/options.js';
 import { Prng } from '../support/prng.js';
 import type { Case } from './harness.js';
 import { SHAPES } from './memory.js';

@@ -1,0 +1,16 @@
+// What a caller may ask of one transfer.
+
+export interface TransferOptions {
+  /** Aborting stops new requests; the promise settles when the last one in flight was answered. */
+  readonly signal?: AbortSignal | undefined;
+  /** The most requests in flight; the target's `bestDepth` where it is not given. */
+  readonly depth?: number | undefined;
+  /** The most bytes in flight, counted until their release. One request may always go. */
+  readonly bytesInFlight?: number | undefined;
+  /** Each write is durable when it is answered. */
+  readonly dsync?: boolean | undefined;
+  /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
+  readonly onProgress?: ((doneBytes: number) => void) | undefined;
+}
+
+export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
