@@ -7,7 +7,7 @@ import { inspect, parseArgs } from 'node:util';
 import { runSeed } from './random.js';
 
 const DIST: string = fileURLToPath(new URL('../../', import.meta.url));
-const FILE_TIMEOUT_MS = 600_000;
+const FILE_TIMEOUT_MS = 300_000;
 /** Two files at a time: more would only measure how long tests wait for each other on the machines this must run on. */
 const CONCURRENCY = 2;
 
