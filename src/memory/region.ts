@@ -16,6 +16,12 @@ interface ResizableArrayBufferConstructor {
 /** Every buffer over a region that is not disposed of. Weak: a region that nobody uses is collected. */
 const regions = new WeakMap<ArrayBufferLike, Region>();
 
+/**
+ * What keeps a region's memory mapped, by its buffer, for as long as anyone holds the buffer object: an operation in
+ * flight does, also after the region was disposed of or its buffer detached.
+ */
+const handles = new WeakMap<ArrayBufferLike, object>();
+
 /** The region whose memory the buffer is, if it is one. */
 export function regionOf(buffer: ArrayBufferLike): Region | undefined {
   return regions.get(buffer);
@@ -58,6 +64,7 @@ export class Region {
     this.handle = this.#memory.handle;
     this.#bytes = new Uint8Array(this.#memory.buffer, 0, this.length);
     regions.set(this.#memory.buffer, this);
+    handles.set(this.#memory.buffer, this.handle);
   }
 
   /** All of it, as one view. */
