@@ -153,6 +153,14 @@ test('with memory for one slot it goes on, one cell at a time', async () => {
   assert.deepEqual(stage.written, stage.source);
 });
 
+test('many at a time take turns when there is memory for one only', async () => {
+  const pool = new Pool({ bytesMax: 2 * CELL, regionBytes: 2 * CELL });
+  const stages = Array.from({ length: 10 }, () => new Stage());
+  await Promise.all(stages.map((stage) => pump(inputFor(stage, { pool, depth: 3 }))));
+  for (const stage of stages) assert.deepEqual(stage.written, stage.source);
+  assert.equal(pool.leased, 0);
+});
+
 test('a source of unknown size is read until it ends, however little it gives at a time', async () => {
   const stage = new Stage();
   const { cells: _cells, ended: _ended, depth: _depth, ...input } = inputFor(stage);

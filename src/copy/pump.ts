@@ -124,19 +124,34 @@ async function settled(promises: readonly Promise<void>[]): Promise<void> {
 }
 
 /**
- * Up to `count` leases: as many as the pool has room for, at least one. Half of the pool is left to others: the
- * transfers of this copy may need some of it for staging, and would wait for ever for what is held here.
+ * Up to `count` leases: as many as there is room for, but half of the pool is left to others. Cells are whole pages of
+ * page-aligned memory, which need no staging: nothing here waits for the pool while it holds some of it.
  */
-async function takeLeases(pool: Pool, bytes: number, count: number): Promise<Lease[]> {
-  const leases: Lease[] = [];
+function leaseSome(pool: Pool, bytes: number, count: number): Lease[] {
   const most = Math.max(1, Math.min(count, Math.floor(pool.stats.bytesMax / 2 / bytes)));
+  const leases: Lease[] = [];
   while (leases.length < most) {
     const lease = pool.lease(bytes);
-    if (lease !== null) leases.push(lease);
-    else if (leases.length > 0) break;
-    else await new Promise<void>((resolve) => pool.onceFree(resolve));
+    if (lease === null) break;
+    leases.push(lease);
   }
   return leases;
+}
+
+/** At least one lease. While others wait, memory is given only to who is being called back, until that returns. */
+function takeLeases(pool: Pool, bytes: number, count: number): Promise<Lease[]> {
+  return new Promise((resolve, reject) => {
+    const take = (): void => {
+      try {
+        const leases = leaseSome(pool, bytes, count);
+        if (leases.length > 0) resolve(leases);
+        else pool.onceFree(take);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    take();
+  });
 }
 
 async function withLeases<T>(
