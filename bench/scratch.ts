@@ -19,7 +19,7 @@ export const MIB: number = 1024 * 1024;
 const PIECE_BYTES = 8 * MIB;
 const MEMORY_FILE_SYSTEMS = new Set([0x01021994, 0x858458f6]);
 
-/** A directory of this run's own, removed at the end and when the run is interrupted. */
+/** A directory of this run's own, removed at the end, and when the run is interrupted. */
 export function makeScratch(parent: string): { readonly directory: string; readonly remove: () => void } {
   mkdirSync(parent, { recursive: true });
   if (MEMORY_FILE_SYSTEMS.has(statfsSync(parent).type)) {
@@ -27,12 +27,9 @@ export function makeScratch(parent: string): { readonly directory: string; reado
   }
   const directory = mkdtempSync(join(parent, 'bench-'));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      remove();
-      process.exit(130);
-    });
-  }
+  // Whatever ends this process: an uncaught exception too.
+  process.once('exit', remove);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
   return { directory, remove };
 }
 
