@@ -70,3 +70,8 @@ export async function* filled(cells: AsyncIterable<Cell>, size: number): AsyncGe
   }
   yield* gap(at, size);
 }
+
+/** The data alone. */
+export async function* piecesOf(cells: AsyncIterable<Cell>): AsyncGenerator<DataRange, void, undefined> {
+  for await (const { data } of cells) yield* data;
+}

@@ -3,7 +3,7 @@ import { cpuUsage } from 'node:process';
 import { errors } from '../base/errors.js';
 import { defaultPool } from '../memory/pool.js';
 import type { IoMode } from '../transfer/target.js';
-import { type Cell, cellsOf, filled } from './cells.js';
+import { type Cell, cellsOf, filled, piecesOf } from './cells.js';
 import { Checks } from './checks.js';
 import type { Destination } from './destination.js';
 import { BlockDevice, SequentialDevice } from './in-place.js';
@@ -16,6 +16,9 @@ import { type Resolved, resolveDestination } from './resolve.js';
 import { Source } from './source.js';
 import { alreadyExists, TemporaryFile } from './temporary-file.js';
 import { verify } from './verify.js';
+
+/** What is asked of a file system in one fallocate: it holds up everything else in the file meanwhile. */
+const RESERVED_BYTES = 1024 * 1024 * 1024;
 
 /** Places where a test does what a disk or another process may do. */
 export interface CopyHooks {
@@ -128,7 +131,7 @@ class Copy {
     };
     const { size } = source;
     if (size === undefined) return pumpUntilEnd(common);
-    await destination.reserve(size, () => source.data());
+    await destination.reserve(size, () => piecesOf(cellsOf(source.data(), size, RESERVED_BYTES)));
     const data = cellsOf(source.data(), size, settings.requestBytes);
     await pump({
       ...common,
@@ -136,7 +139,8 @@ class Copy {
       depth: settings.depth,
       ended: (position) => source.changed(`it ends at ${position}, not at ${size}`),
     });
-    this.#progress('copy', size, size);
+    // What lies behind the last data is a hole.
+    if (this.#doneBytes < size) this.#progress('copy', size, size);
     return size;
   }
 
@@ -166,7 +170,7 @@ class Copy {
         this.#progress('verify', doneBytes, size);
       },
     });
-    this.#progress('verify', size, size);
+    if (doneBytes < size) this.#progress('verify', size, size);
     return io;
   }
 
