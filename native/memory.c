@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -27,12 +28,39 @@ struct handle {
 
 static atomic_llong mapped_bytes; // of the whole process: all environments together
 
+#define HUGE_BYTES ((size_t)2 << 20)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 // linux/mman.h since 5.14
+#endif
+
+static void *map_anonymous(size_t bytes, int flags) {
+  void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  return base == MAP_FAILED ? NULL : base;
+}
+
+// Pages of 2 MiB: what lies together then also lies together for the device, so that 1 MiB is one segment and not 256
+// (measured: 4 MiB written in 1.3 ms instead of 2.1, a quarter of the system's time). Asked for before the first touch,
+// on a 2 MiB boundary, which kernels before 6.7 give by chance only.
+static void *map_huge(size_t bytes) {
+  char *wide = map_anonymous(bytes + HUGE_BYTES, 0);
+  if (wide == NULL) return NULL;
+  size_t before = (HUGE_BYTES - (uintptr_t)wide % HUGE_BYTES) % HUGE_BYTES;
+  if (before > 0) munmap(wide, before);
+  munmap(wide + before + bytes, HUGE_BYTES - before);
+  char *base = wide + before;
+  (void)madvise(base, bytes, MADV_HUGEPAGE); // refused where huge pages are turned off: small ones will do
+  if (madvise(base, bytes, MADV_POPULATE_WRITE) != 0) {
+    for (size_t at = 0; at < bytes; at += 4096) ((volatile char *)base)[at] = 0;
+  }
+  return base;
+}
+
 static struct region *region_map(size_t bytes) {
   struct region *region = malloc(sizeof *region);
   if (region == NULL) return NULL;
   // Populated: the first direct read into fresh memory would otherwise fault in every page while it pins them.
-  void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-  if (base == MAP_FAILED) {
+  void *base = bytes >= HUGE_BYTES ? map_huge(bytes) : map_anonymous(bytes, MAP_POPULATE);
+  if (base == NULL) {
     free(region);
     return NULL;
   }

@@ -5,6 +5,7 @@ import { errors } from './errors.js';
 export const PAGE_SIZE = 4096;
 
 export function isPowerOfTwo(n: number): boolean {
+  if (n > 0 && n <= 0x40000000) return (n & (n - 1)) === 0 && Number.isInteger(n);
   return Number.isSafeInteger(n) && n > 0 && Number.isInteger(Math.log2(n));
 }
 

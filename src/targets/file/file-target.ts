@@ -330,7 +330,7 @@ export class FileTarget implements Target {
 
 /** The 1st, 2nd, 4th, 8th … request of a direction is looked at: what a file system does rarely changes. */
 function isSample(n: number): boolean {
-  return Number.isInteger(Math.log2(n));
+  return (n & (n - 1)) === 0;
 }
 
 class FileOperation implements Operation {

@@ -1,6 +1,6 @@
 // The ring: submission and completion queues of io_uring, written and read here, in memory shared with the kernel.
 //
-//   push()            nextTick: #flush          kernel            eventfd → #wake           #reap
+//   push()            nextTick: flush           kernel            eventfd → #wake           #reap
 //   ┌──────────┐      ┌──────────────┐      ┌─────────────┐      ┌───────────────┐      ┌─────────────────┐
 //   │ slot,    │ ───▶ │ publish tail │ ───▶ │ does it     │ ───▶ │ enter: post   │ ───▶ │ ≤ N, ≤ 5 ms     │
 //   │ SQE      │      │ enter(n)     │      │             │      │ completions   │      │ complete(result)│
@@ -162,8 +162,14 @@ export class Ring {
     if (!this.#flushScheduled) {
       // Everything that this tick submits, continuations of promises included, goes in one enter.
       this.#flushScheduled = true;
-      process.nextTick(this.#flush);
+      process.nextTick(this.#flushAtTick);
     }
+  }
+
+  /** Hands over what is queued now, not at the end of the tick. */
+  flush(): void {
+    // A retry is waiting for its time; trying at once would only spin.
+    if (this.#retryTimer === null) this.#submit();
   }
 
   /** Waits for what is in flight (blocking), and frees the ring. Completions that were not reaped are dropped. */
@@ -181,10 +187,9 @@ export class Ring {
     this.#reap();
   };
 
-  readonly #flush = (): void => {
+  readonly #flushAtTick = (): void => {
     this.#flushScheduled = false;
-    // A retry is waiting for its time; trying at once would only spin.
-    if (this.#retryTimer === null) this.#submit();
+    this.flush();
   };
 
   /** Has the kernel post what is done. Its work waits for our enter, which is what DEFER_TASKRUN means. */

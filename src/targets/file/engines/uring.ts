@@ -38,6 +38,8 @@ const SLOT_WORDS = SEGMENTS_MAX * IOVEC_WORDS;
 /** `len` of an SQE is 32 bits. */
 const RANGE_BYTES_MAX = 0xffffffff;
 const ASYNC: number = IOSQE_ASYNC << 8;
+/** A request of this size keeps a device busy longer than an enter takes: it goes at once, while the next is planned. */
+const EAGER_BYTES = 256 * 1024;
 
 interface IovecBlock {
   readonly words: Uint32Array;
@@ -118,7 +120,9 @@ export class UringEngine implements Engine {
     }
     // Buffered I/O copies in the kernel, in our own enter: a worker of the kernel does it instead.
     const opcode = operation.buffered ? single | ASYNC : single;
-    return this.#push(operation, opcode, operation.fd, operation.offset, address, length, operation.flags);
+    const taken = this.#push(operation, opcode, operation.fd, operation.offset, address, length, operation.flags);
+    if (taken && length >= EAGER_BYTES) this.#ring.flush();
+    return taken;
   }
 
   #moveVector(operation: Operation, vectored: number): boolean {
@@ -137,7 +141,10 @@ export class UringEngine implements Engine {
       return this.#answer(operation, -constants.errno.EFAULT);
     const opcode = operation.buffered ? vectored | ASYNC : vectored;
     const address = block.address + at * Uint32Array.BYTES_PER_ELEMENT;
-    return this.#push(operation, opcode, operation.fd, operation.offset, address, segments.count, operation.flags);
+    const { fd, offset, length, flags } = operation;
+    const taken = this.#push(operation, opcode, fd, offset, address, segments.count, flags);
+    if (taken && length >= EAGER_BYTES) this.#ring.flush();
+    return taken;
   }
 
   #push(
