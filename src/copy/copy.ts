@@ -11,7 +11,7 @@ import { permissionsFor } from './mode.js';
 import type { CopyOptions, CopyProgress, CopyResult, CopySettings, Path } from './options.js';
 import { toPath, toSettings } from './options.js';
 import { refuseOverlap } from './overlap.js';
-import { pump, pumpUntilEnd } from './pump.js';
+import { memoryFor, pump, pumpUntilEnd } from './pump.js';
 import { type Resolved, resolveDestination } from './resolve.js';
 import { Source } from './source.js';
 import { alreadyExists, TemporaryFile } from './temporary-file.js';
@@ -136,7 +136,7 @@ class Copy {
     await pump({
       ...common,
       cells: destination.freshReadsZero ? data : filled(data, size),
-      depth: settings.depth,
+      ...memoryFor(size, settings.requestBytes, settings.depth),
       ended: (position) => source.changed(`it ends at ${position}, not at ${size}`),
     });
     // What lies behind the last data is a hole.

@@ -14,11 +14,12 @@ export type EngineWish = 'auto' | 'uring' | 'threads';
 export const ENGINE_WISHES: readonly EngineWish[] = ['auto', 'uring', 'threads'];
 
 /**
- * Eight requests of 1 MiB: four reads and four writes on the way at a time keep one disk busy, and 8 MiB is little
- * memory. Larger requests are cut by the block layer anyway (max_sectors_kb is 1 to 4 MiB nearly everywhere).
+ * Four pieces of 4 MiB: measured on a virtio disk (max_sectors_kb 4096) as fast as 8 × 1 MiB to 6 × 4 MiB, 1.5 times as
+ * fast as dd with one request of 1 MiB at a time, and at half the CPU time of 8 × 1 MiB. Larger requests gain nothing:
+ * the block layer cuts them (max_sectors_kb is 1 to 4 MiB nearly everywhere).
  */
-export const DEFAULT_DEPTH = 8;
-export const DEFAULT_REQUEST_BYTES: number = 1024 * 1024;
+export const DEFAULT_DEPTH = 4;
+export const DEFAULT_REQUEST_BYTES: number = 4 * 1024 * 1024;
 export const DEPTH_MAX = 256;
 export const REQUEST_BYTES_MAX: number = 64 * 1024 * 1024;
 /** depth × requestBytes: the memory of a copy. */

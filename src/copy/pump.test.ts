@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pool } from '../memory/pool.js';
 import { cellsOf } from './cells.js';
-import { type PumpInput, pump, pumpUntilEnd, type Reader, type Sink } from './pump.js';
+import { memoryFor, type PumpInput, pump, pumpUntilEnd, type Reader, type Sink } from './pump.js';
 
 const CELL = 4096;
 const COUNT = 40;
@@ -69,6 +69,7 @@ function inputFor(stage: Stage, changes: Partial<PumpInput> = {}): PumpInput {
     pool: new Pool({ bytesMax: 1024 * 1024 }),
     depth: 4,
     cellBytes: CELL,
+    leaseBytes: CELL,
     signal: undefined,
     done: () => {},
     ended: (position) => new Error(`ended at ${position}`),
@@ -163,7 +164,7 @@ test('many at a time take turns when there is memory for one only', async () => 
 
 test('a source of unknown size is read until it ends, however little it gives at a time', async () => {
   const stage = new Stage();
-  const { cells: _cells, ended: _ended, depth: _depth, ...input } = inputFor(stage);
+  const { cells: _cells, ended: _ended, depth: _depth, leaseBytes: _leaseBytes, ...input } = inputFor(stage);
   const reader: Reader = {
     read: async (view, position) => {
       const bytes = stage.source.subarray(position, Math.min(SIZE, position + Math.min(view.length, 1000)));
@@ -173,4 +174,11 @@ test('a source of unknown size is read until it ends, however little it gives at
   };
   assert.equal(await pumpUntilEnd({ ...input, reader }), SIZE);
   assert.deepEqual(stage.written, stage.source);
+});
+
+test('a small file needs little memory', () => {
+  assert.deepEqual(memoryFor(0, 65536, 8), { depth: 1, leaseBytes: 4096 });
+  assert.deepEqual(memoryFor(5000, 65536, 8), { depth: 1, leaseBytes: 8192 });
+  assert.deepEqual(memoryFor(65537, 65536, 8), { depth: 2, leaseBytes: 65536 });
+  assert.deepEqual(memoryFor(2 ** 40, 65536, 8), { depth: 8, leaseBytes: 65536 });
 });

@@ -18,6 +18,14 @@ export interface Sink {
   zero(offset: number, length: number): Promise<void>;
 }
 
+/** What a file of `size` needs of the memory that `depth` cells may take. */
+export function memoryFor(size: number, cellBytes: number, depth: number): { depth: number; leaseBytes: number } {
+  return {
+    depth: Math.min(depth, Math.max(1, Math.ceil(size / cellBytes))),
+    leaseBytes: Math.min(cellBytes, alignUp(Math.max(size, 1), PAGE_SIZE)),
+  };
+}
+
 export interface PumpInput {
   readonly cells: AsyncGenerator<Cell, void, undefined>;
   readonly reader: Reader;
@@ -25,6 +33,8 @@ export interface PumpInput {
   readonly pool: Pool;
   readonly depth: number;
   readonly cellBytes: number;
+  /** The largest cell that comes; a small file needs no more memory than it has bytes. */
+  readonly leaseBytes: number;
   readonly signal: AbortSignal | undefined;
   /** Sees each cell that was read, before it is written. */
   readonly seen?: ((offset: number, bytes: Uint8Array) => void) | undefined;
@@ -170,11 +180,11 @@ async function withLeases<T>(
 
 /** Moves all cells. When it settles, nothing is in flight. */
 export function pump(input: PumpInput): Promise<void> {
-  return withLeases(input.pool, input.cellBytes, input.depth, (leases) => new Pump(input).run(leases));
+  return withLeases(input.pool, input.leaseBytes, input.depth, (leases) => new Pump(input).run(leases));
 }
 
 /** For a source that does not know its size: one piece after the other until it ends. Returns how many bytes it had. */
-export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth'>): Promise<number> {
+export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth' | 'leaseBytes'>): Promise<number> {
   const { reader, sink, signal, seen, done, cellBytes } = input;
   return withLeases(input.pool, cellBytes, 1, async ([lease]) => {
     if (lease === undefined) throw errors.make('ERR_DIORITE_BUDGET', 'no memory for a copy');

@@ -8,7 +8,7 @@ import type { DataRange, IoMode } from '../transfer/target.js';
 import { type Cell, cellsOf } from './cells.js';
 import { Checks } from './checks.js';
 import type { CopySettings } from './options.js';
-import { pump, type Reader, type Sink } from './pump.js';
+import { memoryFor, pump, type Reader, type Sink } from './pump.js';
 
 export interface Verification {
   /** Where the written bytes are, and the name to tell of. */
@@ -57,7 +57,7 @@ export async function verify(input: Verification): Promise<IoMode> {
       reader,
       sink: NOWHERE,
       pool,
-      depth: settings.depth,
+      ...memoryFor(size, settings.requestBytes, settings.depth),
       cellBytes: settings.requestBytes,
       signal: settings.signal,
       seen: (offset, bytes) => found.add(offset, bytes),

@@ -122,7 +122,7 @@ for (const engine of ['auto', 'threads'] as const) {
     if (!requireAddon(t)) return;
     const { source, to, bytes } = setUp(t, 16 * MIB);
     dropFromCache(source);
-    const result = await copy(source, to, { engine });
+    const result = await copy(source, to, { engine, requestBytes: MIB });
     if (result.io.read !== 'direct' || result.io.write !== 'direct') {
       t.skip(`the directory for temporary files does no direct I/O: ${JSON.stringify(result.io)}`);
       return;
