@@ -28,6 +28,26 @@ export function temporaryPathFor(path: string): string {
   return `${dirname(path)}/.${name}${suffix}`;
 }
 
+/** Makes an empty file that nobody else may read, and returns its path. */
+async function createBeside(path: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const temporary = temporaryPathFor(path);
+    try {
+      await (await openNode(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)).close();
+      return temporary;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST' && attempt < ATTEMPTS_MAX) continue;
+      throw cannotCreate(path, error);
+    }
+  }
+}
+
+/** What is wrong with the temporary file is wrong with what it stands for. */
+function named(error: DioriteError, temporary: string, path: string): DioriteError {
+  const { code, errno, syscall } = error;
+  return new DioriteError(error.message.replaceAll(temporary, path), { code, errno, syscall, path, cause: error });
+}
+
 export class TemporaryFile implements Destination {
   readonly path: string;
   readonly readBackPath: string;
@@ -54,17 +74,14 @@ export class TemporaryFile implements Destination {
     permissions: Permissions,
     settings: CopySettings,
   ): Promise<TemporaryFile> {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-    const options = { mode: 0o600, io: settings.io, engine: settings.engine, requestBytes: settings.requestBytes };
-    for (let attempt = 1; ; attempt++) {
-      const temporary = temporaryPathFor(path);
-      try {
-        const file = await open(temporary, flags, options);
-        return new TemporaryFile(path, temporary, file, existing !== null, permissions);
-      } catch (error) {
-        if (codeOf(error) === 'EEXIST' && attempt < ATTEMPTS_MAX) continue;
-        throw cannotCreate(path, error);
-      }
+    const temporary = await createBeside(path);
+    try {
+      const { io, engine, requestBytes } = settings;
+      const file = await open(temporary, constants.O_RDWR, { io, engine, requestBytes });
+      return new TemporaryFile(path, temporary, file, existing !== null, permissions);
+    } catch (error) {
+      await unlink(temporary);
+      throw error instanceof DioriteError ? named(error, temporary, path) : error;
     }
   }
 

@@ -183,6 +183,15 @@ test('verify finds a destination that lost its end, and one that gained bytes in
   });
 });
 
+test("io: 'direct' where it cannot be had is refused, and leaves nothing", async (t) => {
+  const { source } = setUp(t, 100);
+  await withFilesystem(t, 'tmpfs', {}, async ({ directory }) => {
+    const to = join(directory, 'copy');
+    await assert.rejects(copy(source, to, { io: 'direct' }), { code: 'ERR_DIORITE_NOT_DIRECT', path: to });
+    assert.deepEqual(readdirSync(directory), []);
+  });
+});
+
 test('many copies at a time', async (t) => {
   const { directory, source, bytes } = setUp(t, 3 * MIB + 1);
   const names = Array.from({ length: 24 }, (_, i) => join(directory, `copy-${i}`));
