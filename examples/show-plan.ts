@@ -1,5 +1,6 @@
 // Shows how memory would go to the disk, without a disk: node dist/examples/show-plan.js
-import { plan, Region } from 'diorite';
+import { Region } from 'diorite';
+import { plan } from 'diorite/plan';
 
 const PAGE = 4096;
 const { bytes } = new Region(64 * PAGE);

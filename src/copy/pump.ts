@@ -203,11 +203,15 @@ export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth' 
   });
 }
 
+/** Files of /proc/sys refuse reads of 4 MiB and more (ENOMEM), since they make room for all of it. */
+const UNSIZED_READ_BYTES = 128 * 1024;
+
 /** Pseudo files answer with less than was asked long before they end: only 0 is the end. */
 async function fill(reader: Reader, view: Uint8Array, position: number): Promise<number> {
   let filled = 0;
   while (filled < view.length) {
-    const got = await reader.read(view.subarray(filled), position + filled);
+    const piece = view.subarray(filled, filled + UNSIZED_READ_BYTES);
+    const got = await reader.read(piece, position + filled);
     if (got === 0) break;
     filled += got;
   }
