@@ -51,6 +51,7 @@ export interface Laid {
   readonly limitsAt?: PlannerInput['limitsAt'];
   readonly places?: Places;
   readonly layout?: PlannerInput['layout'];
+  readonly windowBytes?: number;
 }
 
 export function plannerOf(iter: IovIter, laid: Laid): Planner {
@@ -63,10 +64,11 @@ export function plannerOf(iter: IovIter, laid: Laid): Planner {
     limitsAt: laid.limitsAt ?? (() => limits),
     pages: laid.places ?? new Places(),
     layout: laid.layout,
+    windowBytes: laid.windowBytes,
   });
 }
 
-/** A request as text: `direct 0+4096 [4096 s512] cut`, staged segments with an s; a read's payload where it differs. */
+/** As text: `direct 0+4096 [4096 s512] cut`, staged segments with an s; a read's payload where it differs; pieces. */
 export function shown(request: PlannedRequest): string {
   const { segments } = request;
   const lengths = Array.from(
@@ -76,8 +78,12 @@ export function shown(request: PlannedRequest): string {
   const unit = request.unit === '' ? '' : `${request.unit}:`;
   const isWidened = request.payloadBytes !== request.bytes;
   const payload = isWidened ? ` payload ${request.payloadOffset}+${request.payloadBytes}` : '';
+  const pieces = Array.from(
+    { length: request.pieces.count },
+    (_, i) => `${i === 0 ? ' of' : ''} ${request.pieces.offset[i]}+${request.pieces.bytes[i]}`,
+  ).join('');
   const memory = lengths.length > 4 ? `${lengths.length} segments` : lengths.join(' ');
-  return `${request.route} ${unit}${request.offset}+${request.bytes}${payload} [${memory}] ${request.cut}`;
+  return `${request.route} ${unit}${request.offset}+${request.bytes}${payload}${pieces} [${memory}] ${request.cut}`;
 }
 
 export function planned(iter: IovIter, laid: Laid = {}): string[] {

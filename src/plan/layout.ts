@@ -1,5 +1,7 @@
-// Where a transfer's bytes lie in a target of several units (a striped file's objects), read off in file order.
+// Where a transfer's bytes lie in a target of several units (a striped file's objects), gathered unit by unit.
 import { assert } from '../base/assert.js';
+import type { IovIter, IterState } from '../iter/iov-iter.js';
+import type { PlannedRequest } from './request.js';
 
 /** A part of the transfer, in the target's own offsets. */
 export interface Piece {
@@ -19,91 +21,223 @@ export interface Unit {
 /** Pure: which units hold [offset, offset+length), each byte in exactly one piece of one unit. */
 export type Layout = (offset: number, length: number) => readonly Unit[];
 
-/** A layout is asked for this much at a time, so that a long transfer holds no more of it than a short one. */
+/** How far ahead of what is planned pieces are gathered, so that a long transfer holds no more than a short one. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
 
-interface Placed {
-  readonly from: number;
-  readonly to: number;
+interface Gathered {
+  offset: number;
+  bytes: number;
+  /** The iterator at the piece's first byte. */
+  readonly state: IterState;
+}
+
+/** Bytes that follow each other in a unit, gathered and not planned yet. */
+class UnitRun {
   readonly unit: string;
-  /** Where in the unit the byte `from` lies. */
-  readonly unitOffset: number;
+  offset: number;
+  bytes = 0;
+  /** More may follow: nothing that lies elsewhere in the unit was met yet. */
+  open = true;
+  pieces: Gathered[] = [];
+
+  constructor(unit: string, offset: number) {
+    this.unit = unit;
+    this.offset = offset;
+  }
 }
 
 /**
- * Walks a layout from the start of a range to its end: `locate` says which unit holds a byte, and how far.
+ * Looks ahead in file order, and hands out in unit order: pieces of one unit that are apart in the file become one run.
  *
- *      units, stripe of 4      a: 0-3, 8-11         b: 4-7
- *      range 2 … 10            |2 3|4 5 6 7|8 9|
- *      pieces in file order     a+2   b+0   a+4     (8 follows 3 in unit a)
+ *      units, stripe of 4      a: 0-3, 8-11, 16-19      b: 4-7, 12-15
+ *      range 2 … 18            |2 3|4 5 6 7|8 9 10 11|12 13 14 15|16 17|
+ *      runs                    a+2: 2-3, 8-11, 16-17    b+0: 4-7, 12-15
+ *
+ * A request is planned from a run that fills one, or that nothing can follow; the others wait while the window is not
+ * full. Runs take turns, so that all units are busy.
  */
-export class LayoutCursor {
-  readonly #layout: Layout;
+export class UnitRuns {
+  readonly #layout: Layout | null;
+  /** Walks in file order, to know where the memory of each piece begins. */
+  readonly #iter: IovIter;
   readonly #end: number;
-  #placed: readonly Placed[] = [];
-  #index = 0;
-  #windowEnd = 0;
-
-  /** Of the piece that `locate` found: its unit, where in the unit the byte lies, and how many bytes of it follow. */
-  unit = '';
-  unitOffset = 0;
+  readonly #windowBytes: number;
+  readonly #latest: Map<string, UnitRun> = new Map();
+  #runs: UnitRun[] = [];
+  /** Everything before this is gathered. */
+  #ahead: number;
+  #gatheredBytes = 0;
+  #run: UnitRun = new UnitRun('', 0);
+  /** Where the planner stands in the run: its piece, and what is left of that. */
+  #piece = 0;
+  left = 0;
+  /** How much of the chosen run can be planned now. */
   bytes = 0;
 
-  constructor(layout: Layout, end: number) {
+  constructor(layout: Layout | null, iter: IovIter, offset: number, bytes: number, windowBytes: number = WINDOW_BYTES) {
     this.#layout = layout;
-    this.#end = end;
+    this.#iter = iter;
+    this.#ahead = offset;
+    this.#end = offset + bytes;
+    this.#windowBytes = windowBytes;
   }
 
-  /**
-   * Finds the byte at `offset`, which never goes back. A piece is seen whole, or for more than `wantedBytes`: the end
-   * of the window that was asked for must not look like the end of a unit.
-   */
-  locate(offset: number, wantedBytes: number): void {
-    while (this.#index < this.#placed.length && this.#at(this.#index).to <= offset) this.#index++;
-    const known = this.#index < this.#placed.length && !this.#isClipped(offset, wantedBytes);
-    if (!known) this.#ask(offset, wantedBytes);
-    const placed = this.#at(this.#index);
-    assert(placed.from <= offset && offset < placed.to, 'a layout places every byte that it is asked for');
-    this.unit = placed.unit;
-    this.unitOffset = placed.unitOffset + (offset - placed.from);
-    this.bytes = placed.to - offset;
+  /** What a request has left when `done` bytes of its payload are: one run, whatever the layout says. */
+  static restOf(request: PlannedRequest, done: number, iter: IovIter): UnitRuns {
+    const rest = new UnitRuns(null, iter, 0, 0);
+    const run = new UnitRun(request.unit, request.offset + request.headPadBytes + done);
+    request.eachPiece(done, request.payloadBytes, (offset, bytes, state, skipped) => {
+      iter.restore(state);
+      iter.advance(skipped);
+      run.pieces.push({ offset, bytes, state: iter.saveState() });
+    });
+    run.bytes = request.payloadBytes - done;
+    rest.#runs.push(run);
+    rest.#gatheredBytes = run.bytes;
+    return rest;
   }
 
-  #at(index: number): Placed {
-    const placed = this.#placed[index];
-    assert(placed !== undefined, 'a layout places every byte that it is asked for');
-    return placed;
+  get remaining(): number {
+    return this.#gatheredBytes + this.#end - this.#ahead;
   }
 
-  #isClipped(offset: number, wantedBytes: number): boolean {
-    const windowEnd = this.#windowEnd;
-    return windowEnd < this.#end && this.#at(this.#index).to === windowEnd && windowEnd - offset <= wantedBytes;
+  get unit(): string {
+    return this.#run.unit;
   }
 
-  #ask(offset: number, wantedBytes: number): void {
-    const length = Math.min(this.#end - offset, Math.max(WINDOW_BYTES, 2 * wantedBytes));
-    const placed: Placed[] = [];
-    for (const unit of this.#layout(offset, length)) {
-      let unitOffset = unit.offset;
-      for (const piece of unit.pieces) {
-        if (piece.bytes === 0) continue;
-        placed.push({ from: piece.offset, to: piece.offset + piece.bytes, unit: unit.name, unitOffset });
+  get unitOffset(): number {
+    return this.#run.offset;
+  }
+
+  /** Where in the target the chosen run begins. */
+  get offset(): number {
+    return this.#first().offset;
+  }
+
+  /** The first byte of the range that is not planned. */
+  get firstOffset(): number {
+    return this.#runs.reduce((least, run) => Math.min(least, run.pieces[0]?.offset ?? least), this.#ahead);
+  }
+
+  /** Chooses a run and sets the iterator to its first byte. What ends within a `grain` of an open run is left for later. */
+  choose(wantedBytes: number, grain: number, iter: IovIter): void {
+    const windowBytes = Math.max(this.#windowBytes, 2 * wantedBytes);
+    for (;;) {
+      const isAll = this.#ahead === this.#end;
+      const whole = (run: UnitRun) => (isAll || !run.open ? run.bytes : run.bytes - ((run.offset + run.bytes) % grain));
+      let found = this.#runs.findIndex((run) => isAll || !run.open || run.bytes >= wantedBytes);
+      if (found < 0 && this.#gatheredBytes >= windowBytes) found = this.#runs.findIndex((run) => whole(run) > 0);
+      const [run] = found < 0 ? [] : this.#runs.splice(found, 1);
+      if (run === undefined) {
+        this.#gather(Math.max(wantedBytes, windowBytes - this.#gatheredBytes));
+        continue;
+      }
+      this.#runs.push(run);
+      this.#run = run;
+      this.bytes = whole(run);
+      return this.rewind(iter);
+    }
+  }
+
+  /** How much of the chosen run lies before `until` in the target. */
+  bytesBefore(until: number): number {
+    let bytes = 0;
+    for (const piece of this.#run.pieces) {
+      if (bytes >= this.bytes || piece.offset >= until) break;
+      bytes += Math.min(piece.bytes, until - piece.offset);
+      if (piece.offset + piece.bytes > until) break;
+    }
+    return bytes;
+  }
+
+  rewind(iter: IovIter): void {
+    this.#piece = 0;
+    this.left = this.#first().bytes;
+    iter.restore(this.#first().state);
+  }
+
+  /** Moves the iterator on in unit order, from piece to piece. */
+  advance(iter: IovIter, bytes: number): void {
+    for (let rest = bytes; rest > 0; ) {
+      const step = Math.min(rest, this.left);
+      iter.advance(step);
+      rest -= step;
+      this.left -= step;
+      const next = this.left === 0 ? this.#run.pieces[this.#piece + 1] : undefined;
+      if (next === undefined) continue;
+      this.#piece++;
+      this.left = next.bytes;
+      iter.restore(next.state);
+    }
+  }
+
+  /** The request takes its payload off the run: the iterator stands behind it. */
+  take(request: PlannedRequest, iter: IovIter): void {
+    const run = this.#run;
+    let rest = request.payloadBytes;
+    const isOne = rest <= this.#first().bytes;
+    run.offset += rest;
+    run.bytes -= rest;
+    this.#gatheredBytes -= rest;
+    let taken = 0;
+    for (const piece of run.pieces) {
+      if (rest === 0) break;
+      const bytes = Math.min(piece.bytes, rest);
+      if (!isOne) request.pieces.push(piece.offset, bytes, piece.state);
+      rest -= bytes;
+      if (bytes === piece.bytes) taken++;
+      else {
+        piece.offset += bytes;
+        piece.bytes -= bytes;
+        iter.saveState(piece.state);
+      }
+    }
+    run.pieces.splice(0, taken);
+    if (run.bytes > 0) return;
+    this.#runs.pop(); // where `choose` has put it
+    if (this.#latest.get(run.unit) === run) this.#latest.delete(run.unit);
+  }
+
+  #first(): Gathered {
+    const first = this.#run.pieces[0];
+    assert(first !== undefined, 'a run that is planned from holds a byte');
+    return first;
+  }
+
+  #gather(bytes: number): void {
+    assert(this.#layout !== null && this.#ahead < this.#end, 'there is more to gather');
+    const to = Math.min(this.#end, this.#ahead + bytes);
+    const placed: { piece: Piece; unit: string; unitOffset: number }[] = [];
+    for (const { name, offset, pieces } of this.#layout(this.#ahead, to - this.#ahead)) {
+      let unitOffset = offset;
+      for (const piece of pieces) {
+        if (piece.bytes > 0) placed.push({ piece, unit: name, unitOffset });
         unitOffset += piece.bytes;
       }
     }
-    this.#placed = placed.sort((a, b) => a.from - b.from);
-    this.#index = 0;
-    this.#windowEnd = offset + length;
-    assertCovers(this.#placed, offset, this.#windowEnd);
+    placed.sort((a, b) => a.piece.offset - b.piece.offset);
+    for (const { piece, unit, unitOffset } of placed) {
+      // A gap would be bytes that nobody moves, an overlap bytes that are moved twice.
+      assert(piece.offset === this.#ahead, 'the pieces of a layout cover the range without gap or overlap');
+      this.#add(piece, unit, unitOffset);
+      this.#ahead += piece.bytes;
+    }
+    assert(this.#ahead === to, 'the pieces of a layout cover the range without gap or overlap');
   }
-}
 
-/** A gap would be bytes that nobody moves, an overlap bytes that are moved twice. */
-function assertCovers(placed: readonly Placed[], from: number, to: number): void {
-  let at = from;
-  for (const piece of placed) {
-    assert(piece.from === at && piece.to > at, 'the pieces of a layout cover the range without gap or overlap');
-    at = piece.to;
+  #add({ offset, bytes }: Piece, unit: string, unitOffset: number): void {
+    let run = this.#latest.get(unit);
+    if (run === undefined || run.offset + run.bytes !== unitOffset) {
+      if (run !== undefined) run.open = false;
+      run = new UnitRun(unit, unitOffset);
+      this.#latest.set(unit, run);
+      this.#runs.push(run);
+    }
+    run.bytes += bytes;
+    this.#gatheredBytes += bytes;
+    const last = run.pieces.at(-1);
+    if (last !== undefined && last.offset + last.bytes === offset) last.bytes += bytes;
+    else run.pieces.push({ offset, bytes, state: this.#iter.saveState() });
+    this.#iter.advance(bytes);
   }
-  assert(at === to, 'the pieces of a layout cover the range without gap or overlap');
 }

@@ -66,6 +66,7 @@ interface Case {
   readonly offset: number;
   readonly bytes: number;
   readonly layout: ((offset: number, length: number) => readonly Unit[]) | undefined;
+  readonly windowBytes: number;
 }
 
 const someCase: fc.Arbitrary<Case> = fc
@@ -76,9 +77,11 @@ const someCase: fc.Arbitrary<Case> = fc
     offset: fc.oneof(fc.constant(0), fc.constantFrom(64, 512), fc.nat(700)),
     skip: fc.nat(50),
     leave: fc.oneof(fc.constant(0), fc.nat(100)),
-    stripe: fc.option(fc.integer({ min: 1, max: 300 }), { nil: undefined }),
+    stripe: fc.option(fc.oneof(fc.integer({ min: 1, max: 300 }), powerOfTwo(4, 8)), { nil: undefined }),
+    objectStripes: fc.integer({ min: 1, max: 5 }),
+    windowBytes: fc.constantFrom(1, 500, 1_000_000),
   })
-  .map(({ memory, limits, direction, offset, skip, leave, stripe }) => {
+  .map(({ memory, limits, direction, offset, skip, leave, stripe, objectStripes, windowBytes }) => {
     const places = new Places();
     const buffers: Uint8Array[] = [];
     const views: Uint8Array[] = [];
@@ -115,21 +118,24 @@ const someCase: fc.Arbitrary<Case> = fc
       direction,
       offset,
       bytes,
-      layout: stripe === undefined ? undefined : stripes(stripe),
+      layout: stripe === undefined ? undefined : stripes(stripe, objectStripes),
+      windowBytes,
     };
   });
 
-/** Stripes over three units, as RADOS lays a file over objects. */
-function stripes(size: number): (offset: number, length: number) => readonly Unit[] {
+/** Stripes over three units, and then over the next three, as RADOS lays a file over objects. */
+function stripes(size: number, objectStripes: number): (offset: number, length: number) => readonly Unit[] {
   return (offset, length) => {
     const units = new Map<number, { name: string; offset: number; pieces: { offset: number; bytes: number }[] }>();
     for (let at = offset; at < offset + length; ) {
       const stripe = Math.floor(at / size);
       const bytes = Math.min((stripe + 1) * size, offset + length) - at;
-      const unitOffset = Math.floor(stripe / 3) * size + (at % size);
-      const unit = units.get(stripe % 3) ?? { name: `u${stripe % 3}`, offset: unitOffset, pieces: [] };
+      const row = Math.floor(stripe / 3);
+      const number = Math.floor(row / objectStripes) * 3 + (stripe % 3);
+      const unitOffset = (row % objectStripes) * size + (at % size);
+      const unit = units.get(number) ?? { name: `u${number}`, offset: unitOffset, pieces: [] };
       unit.pieces.push({ offset: at, bytes });
-      units.set(stripe % 3, unit);
+      units.set(number, unit);
       at += bytes;
     }
     return [...units.values()];
@@ -140,6 +146,17 @@ function stripes(size: number): (offset: number, length: number) => readonly Uni
 function placeOf(input: Case, offset: number): { unit: string; offset: number } {
   const unit = input.layout?.(offset, 1)[0];
   return unit === undefined ? { unit: '', offset } : { unit: unit.name, offset: unit.offset };
+}
+
+/** Where the bytes of the request's payload lie in the range, in order. */
+function payloadOf(request: PlannedRequest): number[] {
+  const offsets: number[] = [];
+  request.eachPiece(0, request.payloadBytes, (offset, bytes) => {
+    for (let i = 0; i < bytes; i++) offsets.push(offset + i);
+  });
+  assert.equal(offsets[0], request.payloadOffset);
+  assert.equal(offsets.length, request.payloadBytes);
+  return offsets;
 }
 
 function limitsOf(input: Case): (offset: number) => Limits {
@@ -158,6 +175,7 @@ function plannerOf(input: Case): Planner {
     layout,
     limitsAt: limitsOf(input),
     pages: places,
+    windowBytes: input.windowBytes,
   });
 }
 
@@ -165,7 +183,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, n) => total + n, 0);
 }
 
-function checkSize(request: PlannedRequest, limits: Limits, input: Case): void {
+function checkSize(request: PlannedRequest, limits: Limits, offsets: readonly number[]): void {
   const lengths = request.segments.length.slice(0, request.segments.count);
   assert.equal(sum(lengths), request.bytes, 'segments hold the bytes');
   assert.ok(
@@ -180,8 +198,7 @@ function checkSize(request: PlannedRequest, limits: Limits, input: Case): void {
       Math.floor(request.offset / boundaryBytes),
       Math.floor((request.offset + request.bytes - 1) / boundaryBytes),
     );
-  assert.ok(request.payloadOffset + request.payloadBytes <= limits.until);
-  assert.ok(request.payloadOffset + request.payloadBytes <= input.offset + input.bytes);
+  assert.ok(offsets.every((offset) => offset < limits.until));
 }
 
 /** The rules of alignment, for the request and for each of its segments. */
@@ -222,7 +239,7 @@ function checkCost(request: PlannedRequest, limits: Limits): void {
     if (merges(i)) assert.ok(!merges(i + 1), 'a small piece beside another is merged with it');
 }
 
-function checkCounts(request: PlannedRequest, input: Case): void {
+function checkCounts(request: PlannedRequest, input: Case, offsets: readonly number[]): void {
   const { length, staged, count } = request.segments;
   const stagedBytes = sum(length.slice(0, count).filter((_, i) => staged[i]));
   assert.equal(request.stagedBytes, stagedBytes);
@@ -234,17 +251,17 @@ function checkCounts(request: PlannedRequest, input: Case): void {
   if (input.direction === 'write') assert.equal(request.bytes, request.payloadBytes);
   if (request.headPadBytes > 0) assert.ok(staged[0] && (length[0] ?? 0) > request.headPadBytes);
   if (tailPad > 0) assert.ok(staged[count - 1] && (length[count - 1] ?? 0) > tailPad);
-  const place = placeOf(input, request.payloadOffset);
-  assert.deepEqual([request.unit, request.offset + request.headPadBytes], [place.unit, place.offset]);
+  const unitOffset = request.offset + request.headPadBytes;
+  for (const [i, offset] of offsets.entries())
+    assert.deepEqual(placeOf(input, offset), { unit: request.unit, offset: unitOffset + i });
 }
 
-function checkCut(request: PlannedRequest, limits: Limits, input: Case): void {
-  const end = request.payloadOffset + request.payloadBytes;
-  assert.equal(request.cut === 'end', end === input.offset + input.bytes);
-  const place = placeOf(input, end - 1);
-  assert.equal(place.unit, request.unit, 'a request stays in its unit');
-  if (request.cut === 'limits') assert.equal(end, limits.until);
-  if (request.cut === 'boundary') assert.equal((place.offset + 1) % limits.boundaryBytes, 0);
+function checkCut(request: PlannedRequest, limits: Limits, input: Case, planner: Planner): void {
+  assert.equal(request.cut === 'end', planner.remaining === 0);
+  const endInUnit = request.offset + request.headPadBytes + request.payloadBytes;
+  if (input.layout === undefined) assert.notEqual(request.cut, 'unit');
+  if (request.cut === 'limits' && input.layout === undefined) assert.equal(endInUnit, limits.until);
+  if (request.cut === 'boundary') assert.equal(endInUnit % limits.boundaryBytes, 0);
   if (request.cut === 'best-bytes') {
     const grain = input.direction === 'write' ? limits.endAlignment : 1;
     assert.ok(request.bytes + grain > limits.bestBytes);
@@ -253,29 +270,59 @@ function checkCut(request: PlannedRequest, limits: Limits, input: Case): void {
     assert.equal(request.segments.count, limits.bestSegments);
 }
 
-it('every request obeys the limits, and together they cover the range in order, once', () => {
+it('every request obeys the limits, and together they cover the range once, in order where there is one unit', () => {
   fc.assert(
     fc.property(someCase, (input) => {
       const planner = plannerOf(input);
       const limitsAt = limitsOf(input);
       const request = new PlannedRequest();
-      let at = input.offset;
+      const planned = new Uint8Array(input.bytes + 1);
+      let left = input.bytes;
       while (planner.next(request)) {
-        assert.equal(request.payloadOffset, at);
-        assert.ok(request.payloadBytes > 0);
-        const limits = limitsAt(at);
-        checkSize(request, limits, input);
+        const offsets = payloadOf(request);
+        assert.ok(offsets.length > 0);
+        if (input.layout === undefined)
+          assert.deepEqual([offsets[0], request.pieces.count], [input.offset + input.bytes - left, 0]);
+        for (const offset of offsets) {
+          assert.equal(planned[offset - input.offset], 0, 'each byte once');
+          planned[offset - input.offset] = 1;
+        }
+        const limits = limitsAt(request.payloadOffset);
+        checkSize(request, limits, offsets);
         checkAlignment(request, limits, input);
         checkCost(request, limits);
-        checkCounts(request, input);
-        checkCut(request, limits, input);
-        at += request.payloadBytes;
-        assert.equal(planner.offset, at);
-        assert.equal(planner.remaining, input.offset + input.bytes - at);
+        checkCounts(request, input, offsets);
+        checkCut(request, limits, input, planner);
+        left -= offsets.length;
+        assert.equal(planner.offset, input.offset + planned.indexOf(0));
+        assert.equal(planner.remaining, left);
       }
-      assert.equal(at, input.offset + input.bytes);
+      assert.equal(left, 0);
     }),
     { numRuns: 800 },
+  );
+});
+
+it('in a window that holds all, pieces of a unit become requests that only limits cut', () => {
+  fc.assert(
+    fc.property(someCase, ({ windowBytes: _, ...rest }) => {
+      const input = { ...rest, windowBytes: 2 ** 30 };
+      const planner = plannerOf(input);
+      const request = new PlannedRequest();
+      const ends = new Set<string>();
+      while (planner.next(request)) {
+        const endInUnit = request.offset + request.headPadBytes + request.payloadBytes;
+        if (request.cut === 'unit' || request.cut === 'end') {
+          const end = `${request.unit} ${endInUnit}`;
+          assert.ok(!ends.has(end));
+          ends.add(end);
+        }
+        // Nothing that is planned later goes on where a unit was said to end.
+        const begin = `${request.unit} ${request.offset + request.headPadBytes}`;
+        assert.ok(!ends.has(begin), begin);
+      }
+    }),
+    { numRuns: 200 },
   );
 });
 
@@ -295,25 +342,29 @@ class Bytes {
   carryOut(request: PlannedRequest, scratch: IovIter): void {
     const { segments } = request;
     const target = this.of(request.unit);
-    scratch.restore(request.state);
     for (let i = 0, wire = 0; i < segments.count; wire += segments.length[i++] ?? 0) {
       const length = segments.length[i] ?? 0;
       const there = target.subarray(request.offset + wire, request.offset + wire + length);
       const memory = segments.buffer[i];
       if (segments.staged[i]) {
-        const from = Math.max(wire, request.headPadBytes);
-        const to = Math.min(wire + length, request.headPadBytes + request.payloadBytes);
         const lease = new Uint8Array(length);
-        if (request.direction === 'write') assert.equal(scratch.copyFrom(lease), length);
-        else lease.set(there);
+        if (request.direction === 'read') lease.set(there);
+        const from = Math.max(0, wire - request.headPadBytes);
+        let at = Math.max(0, request.headPadBytes - wire);
+        const to = Math.min(request.payloadBytes, wire + length - request.headPadBytes);
+        request.eachPiece(from, to, (_offset, bytes, state, skipped) => {
+          scratch.restore(state);
+          scratch.advance(skipped);
+          const part = lease.subarray(at, at + bytes);
+          assert.equal(request.direction === 'write' ? scratch.copyFrom(part) : scratch.copyTo(part), bytes);
+          at += bytes;
+        });
         if (request.direction === 'write') there.set(lease);
-        else assert.equal(scratch.copyTo(lease.subarray(from - wire, to - wire)), to - from);
       } else {
         assert.ok(memory);
         const here = new Uint8Array(memory, segments.byteOffset[i], length);
         if (request.direction === 'write') there.set(here);
         else here.set(there);
-        scratch.advance(length);
       }
     }
   }
@@ -332,7 +383,7 @@ it('carrying a plan out moves the bytes of the range, and no others', () => {
       const request = new PlannedRequest();
       const planner = plannerOf(input);
       const range = Array.from({ length: input.bytes }, (_, i) => placeOf(input, input.offset + i));
-      const before = new Map(['', 'u0', 'u1', 'u2'].map((unit) => [unit, target.of(unit).slice()]));
+      const before = new Map(['', ...range.map((place) => place.unit)].map((unit) => [unit, target.of(unit).slice()]));
       const expected = input.direction === 'write' ? bytesOf(input.iter, input.bytes) : null;
       const memoryBefore = input.buffers.map((buffer) => buffer.slice());
       const scratch = input.iter.dup();

@@ -280,9 +280,34 @@ describe('units of a layout', () => {
     return units;
   };
 
-  it('a request never leaves its unit, and names the offset there', () => {
-    const lines = planned(IovIter.ubuf(new Uint8Array(250)), { offset: 50, limits: SOCKET, layout: stripes });
-    assert.deepEqual(lines, ['direct a:50+50 [50] unit', 'direct b:0+100 [100] unit', 'direct a:100+100 [100] end']);
+  const asItLies = { ...SOCKET, copyBreakBytes: 0 };
+
+  it('pieces of a unit that are apart in the file are one request, which names the offset in the unit', () => {
+    const iter = IovIter.ubuf(new Uint8Array(250));
+    assert.deepEqual(planned(iter, { offset: 50, limits: asItLies, layout: stripes }), [
+      'direct a:50+150 of 50+50 200+100 [50 100] unit',
+      'direct b:0+100 [100] end',
+    ]);
+    const small = planned(iter, { offset: 50, limits: SOCKET, layout: stripes });
+    assert.equal(small[0], 'direct a:50+150 of 50+50 200+100 [s150] unit');
+  });
+
+  it('units take turns, each filling its requests', () => {
+    const limits = { ...asItLies, bestBytes: 250 };
+    const lines = planned(IovIter.ubuf(new Uint8Array(1000)), { limits, layout: stripes });
+    assert.deepEqual(lines, [
+      'direct a:0+250 of 0+100 200+100 400+50 [100 100 50] best-bytes',
+      'direct b:0+250 of 100+100 300+100 500+50 [100 100 50] best-bytes',
+      'direct a:250+250 of 450+50 600+100 800+100 [50 100 100] unit',
+      'direct b:250+250 of 550+50 700+100 900+100 [50 100 100] end',
+    ]);
+  });
+
+  it('looks no further ahead than the window, and cuts what it leaves open at whole blocks', () => {
+    const limits = { ...asItLies, offsetAlignment: 64, endAlignment: 64, memoryAlignment: 1, bestBytes: 192 };
+    const iter = IovIter.ubuf(new Uint8Array(1600));
+    const lines = planned(iter, { limits, layout: stripes, windowBytes: 1, direction: 'read' });
+    for (const line of lines.slice(0, -2)) assert.match(line, /:\d+\+(64|128|192) of/);
   });
 
   it('alignment is that of the unit', () => {
@@ -292,6 +317,7 @@ describe('units of a layout', () => {
     const planner = plannerOf(iter, { offset: 180, limits, layout: stripes, direction: 'read' });
     assert.ok(planner.next(request));
     assert.deepEqual([request.unit, request.offset, request.headPadBytes, request.bytes], ['b', 64, 16, 64]);
+    assert.equal(request.payloadOffset, 180);
     assert.ok(planner.next(request));
     assert.deepEqual([request.unit, request.offset, request.headPadBytes, request.bytes], ['a', 64, 36, 192]);
     assert.equal(request.payloadOffset, 200);

@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
 import type { IovIter, Run } from '../iter/iov-iter.js';
-import { type Layout, LayoutCursor } from './layout.js';
+import { type Layout, UnitRuns } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
 import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
 
@@ -48,11 +48,15 @@ export interface PlannerInput {
   readonly offset: number;
   readonly bytes: number;
   readonly direction: Direction;
-  /** Asked once for each request, at the offset of its first payload byte. */
+  /** Asked at the offset of each request's first payload byte. */
   readonly limitsAt: (offset: number, direction: Direction) => Limits;
   /** Where the memory lies: a PageSource will do. */
   readonly pages: { offsetInPage(buffer: ArrayBufferLike): number };
   readonly layout?: Layout | undefined;
+  /** How far ahead pieces of one unit are looked for. */
+  readonly windowBytes?: number | undefined;
+  /** Instead of a layout: what is planned from. `offset` and `bytes` count for nothing then. */
+  readonly units?: UnitRuns | undefined;
 }
 
 /** `n % (mask + 1)` for a power of two below 2^31: exact for every integer to 2^53, as ToInt32 keeps the low bits. */
@@ -66,7 +70,7 @@ export class Planner {
   readonly #direction: Direction;
   readonly #limitsAt: (offset: number, direction: Direction) => Limits;
   readonly #pages: { offsetInPage(buffer: ArrayBufferLike): number };
-  readonly #layout: LayoutCursor | null;
+  readonly #units: UnitRuns | null;
   readonly #isDiscard: boolean;
   readonly #run: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
   #offset: number;
@@ -78,14 +82,16 @@ export class Planner {
   #bufferInPage = -1;
 
   constructor(input: PlannerInput) {
-    assert(input.bytes <= input.iter.count, 'the memory of a plan holds its range');
+    const { iter, offset, bytes, layout, windowBytes } = input;
+    assert(bytes <= iter.count, 'the memory of a plan holds its range');
     this.#iter = input.iter;
     this.#offset = input.offset;
     this.#end = input.offset + input.bytes;
     this.#direction = input.direction;
     this.#limitsAt = input.limitsAt;
     this.#pages = input.pages;
-    this.#layout = input.layout === undefined ? null : new LayoutCursor(input.layout, this.#end);
+    if (layout === undefined) this.#units = input.units ?? null;
+    else this.#units = new UnitRuns(layout, iter.dup(), offset, bytes, windowBytes);
     this.#isDiscard = input.iter.kind === 'discard';
     if (this.#isDiscard && this.#direction === 'write')
       throw errors.make('ERR_DIORITE_DIRECTION', 'A discard iterator has no bytes to write');
@@ -93,17 +99,19 @@ export class Planner {
 
   /** Bytes of the range that no request has been planned for. */
   get remaining(): number {
-    return this.#end - this.#offset;
+    return this.#units === null ? this.#end - this.#offset : this.#units.remaining;
   }
 
-  /** Where in the target the next request's payload begins. */
+  /** The first byte in the target that no request has been planned for. */
   get offset(): number {
-    return this.#offset;
+    return this.#units === null ? this.#offset : this.#units.firstOffset;
   }
 
-  /** Fills `request` with the next request, in file order; false at the end of the range. */
+  /** Fills `request` with the next request, in file order (of each unit); false at the end of the range. */
   next(request: PlannedRequest): boolean {
-    if (this.#offset >= this.#end) return false;
+    if (this.remaining === 0) return false;
+    request.pieces.count = 0;
+    if (this.#units !== null) this.#choose(this.#units);
     const limits = this.#limitsHere();
     this.#place(request, limits);
     const bytes = this.#measure(request, limits);
@@ -111,8 +119,17 @@ export class Planner {
     if (request.route === 'end') this.#fillEnd(request, limits, bytes);
     else this.#fill(request, limits, bytes);
     assert(request.payloadBytes > 0, 'every request of a plan makes progress');
-    this.#offset += request.payloadBytes;
+    if (this.#units === null) this.#offset += request.payloadBytes;
+    else this.#units.take(request, this.#iter);
     return true;
+  }
+
+  /** Sees more than one request can carry, so that the end of what is seen never cuts it. */
+  #choose(units: UnitRuns): void {
+    const { bestBytes, endAlignment, offsetAlignment } = this.#limits ?? this.#limitsHere();
+    const grain = this.#direction === 'write' ? endAlignment : offsetAlignment;
+    units.choose(bestBytes + grain, grain, this.#iter);
+    this.#offset = units.offset;
   }
 
   #limitsHere(): Limits {
@@ -132,24 +149,18 @@ export class Planner {
     request.payloadOffset = this.#offset;
     request.headPadBytes = 0;
     request.memoryAlignment = limits.memoryAlignment;
-    request.unit = '';
-    request.offset = this.#offset;
-    if (this.#layout === null) return;
-    this.#layout.locate(this.#offset, limits.bestBytes);
-    request.unit = this.#layout.unit;
-    request.offset = this.#layout.unitOffset;
+    request.unit = this.#units === null ? '' : this.#units.unit;
+    request.offset = this.#units === null ? this.#offset : this.#units.unitOffset;
   }
 
   /** How many payload bytes the request may have, and by which route; widens the start of a read. Sets the cut. */
   #measure(request: PlannedRequest, limits: Limits): number {
-    let bytes = this.#end - this.#offset;
-    let cut: Cut = 'end';
-    if (this.#layout !== null && this.#layout.bytes < bytes) {
-      bytes = this.#layout.bytes;
-      cut = 'unit';
-    }
-    if (limits.until - this.#offset < bytes) {
-      bytes = limits.until - this.#offset;
+    const units = this.#units;
+    let bytes = units === null ? this.#end - this.#offset : units.bytes;
+    let cut: Cut = bytes < this.remaining ? 'unit' : 'end';
+    const before = units === null ? limits.until - this.#offset : units.bytesBefore(limits.until);
+    if (before < bytes) {
+      bytes = before;
       cut = 'limits';
     }
     request.route = 'direct';
@@ -204,7 +215,7 @@ export class Planner {
       const length = this.#peek(bytes - request.bytes);
       request.segments.push(this.#run.buffer, this.#run.byteOffset, length, false);
       request.bytes += length;
-      this.#iter.advance(length);
+      this.#advance(length);
     }
     request.payloadBytes = request.bytes;
   }
@@ -219,7 +230,7 @@ export class Planner {
     for (let left = bytes; left > 0; ) {
       const length = this.#peek(left);
       const taken = this.#split(request, limits, length);
-      if (taken > 0) this.#iter.advance(taken);
+      if (taken > 0) this.#advance(taken);
       left -= taken;
       if (taken === length) continue;
       // Segments have run out. Parts that want a segment of their own begin at multiples of offsetAlignment.
@@ -231,7 +242,8 @@ export class Planner {
       request.cut = 'best-segments';
       if (payload === bytes - left) break;
       // Not a multiple of the grain. The same walk over fewer bytes takes no more segments: see the drawing.
-      this.#iter.restore(request.state);
+      if (this.#units === null) this.#iter.restore(request.state);
+      else this.#units.rewind(this.#iter);
       this.#fill(request, limits, payload);
       return;
     }
@@ -267,9 +279,17 @@ export class Planner {
   /** The run at the position, or for a discard iterator, which has no memory, a run that can only be staged. */
   #peek(maxBytes: number): number {
     if (this.#isDiscard) return maxBytes;
-    const length = this.#iter.peekRun(this.#run, maxBytes);
+    const length = this.#iter.peekRun(
+      this.#run,
+      this.#units === null ? maxBytes : Math.min(maxBytes, this.#units.left),
+    );
     assert(length > 0 && length <= maxBytes, 'the memory of a plan holds its range');
     return length;
+  }
+
+  #advance(bytes: number): void {
+    if (this.#units === null) this.#iter.advance(bytes);
+    else this.#units.advance(this.#iter, bytes);
   }
 
   /** Splits a run into head, body and tail, and takes them. Returns how much it took before the segments ran out. */
@@ -354,7 +374,7 @@ export class Planner {
    */
   #stageGrain(request: PlannedRequest, grain: number): number {
     const more = grain - request.bytes;
-    this.#iter.advance(more);
+    this.#advance(more);
     request.copiedWhy.smallBytes += grain - request.stagedBytes;
     request.segments.clear();
     request.segments.push(null, 0, grain, true);

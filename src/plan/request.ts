@@ -4,7 +4,7 @@ import type { Direction } from './limits.js';
 
 /**
  * Why a request ends: `end` of the range; `best-bytes` or `best-segments` reached; `boundary` of the target; `limits`
- * stop holding there; `unit` of the layout ends; `route`: an unaligned end of a write begins or stops here.
+ * stop holding there; `unit`: no more of it follows within the window; `route`: an unaligned end of a write begins or stops here.
  */
 export type Cut = 'end' | 'best-bytes' | 'best-segments' | 'boundary' | 'limits' | 'unit' | 'route';
 
@@ -38,6 +38,22 @@ export class SegmentList {
   }
 }
 
+/** Parts of a transfer, in the order in which they lie in their unit, and the caller's iterator at each: reused as well. */
+export class PieceList {
+  count = 0;
+  readonly offset: number[] = [];
+  readonly bytes: number[] = [];
+  readonly state: IterState[] = [];
+
+  push(offset: number, bytes: number, { segment, iovOffset, count }: IterState): void {
+    const i = this.count++;
+    this.offset[i] = offset;
+    this.bytes[i] = bytes;
+    this.state[i] ??= { segment, iovOffset, count };
+    Object.assign(this.state[i], { segment, iovOffset, count });
+  }
+}
+
 /**
  * Why payload bytes pass through staging; the four add up to `copiedBytes`. `unknown`: nobody knows where the memory
  * lies. `misaligned`: it does not lie where the target wants it. `fraction`: what a run holds of a block of the target
@@ -67,6 +83,8 @@ export class PlannedRequest {
   bytes = 0;
   payloadOffset = 0;
   payloadBytes = 0;
+  /** Where the payload lies in the transfer, if it is more than one piece, which begins at `payloadOffset`: a file's never. */
+  readonly pieces: PieceList = new PieceList();
   /** What a read was widened by before its payload: payload byte 0 is byte `headPadBytes` of the request. */
   headPadBytes = 0;
   /** What the address of every segment must be a multiple of, the staged ones' places included. */
@@ -81,4 +99,19 @@ export class PlannedRequest {
   cut: Cut = 'end';
   /** The caller's iterator at the first payload byte: what a staged copy starts from. */
   readonly state: IterState = { segment: 0, iovOffset: 0, count: 0 };
+
+  /** Calls f for the pieces of payload bytes `from` … `to`; `state` is the iterator's `skipped` bytes before the piece. */
+  eachPiece(
+    from: number,
+    to: number,
+    f: (offset: number, bytes: number, state: IterState, skipped: number) => void,
+  ): void {
+    const { count, offset, bytes, state } = this.pieces;
+    if (count === 0 && to > from) f(this.payloadOffset + from, to - from, this.state, from);
+    for (let i = 0, at = 0; i < count && at < to; at += bytes[i++] ?? 0) {
+      const skipped = Math.max(0, from - at);
+      const length = Math.min(bytes[i] ?? 0, to - at) - skipped;
+      if (length > 0) f((offset[i] ?? 0) + skipped, length, state[i] ?? this.state, skipped);
+    }
+  }
 }

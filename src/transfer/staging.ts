@@ -41,6 +41,7 @@ export function placeStaged(request: Request, lease: Lease): void {
 /** Before a write goes out: the caller's bytes into the lease. `scratch` is any duplicate of the caller's iterator. */
 export function copyIn(request: Request, scratch: IovIter): void {
   const { segments } = request;
+  if (request.pieces.count > 0) return copyPieces(request, request.payloadBytes, scratch);
   scratch.restore(request.state);
   for (let i = 0; i < segments.count; i++) {
     const length = segments.length[i] ?? 0;
@@ -55,6 +56,29 @@ export function copyIn(request: Request, scratch: IovIter): void {
   }
 }
 
+/** The iterator walks the transfer; a payload of several pieces leaps in it. In: a write's bytes, out: a read's. */
+function copyPieces(request: Request, payloadBytes: number, scratch: IovIter): void {
+  const { segments, headPadBytes, direction } = request;
+  // Bytes of the payload before segment i; the pad before it all counts below zero.
+  let at = -headPadBytes;
+  for (let i = 0; i < segments.count && at < payloadBytes; at += segments.length[i++] ?? 0) {
+    if (!segments.staged[i]) continue;
+    const buffer = segments.buffer[i];
+    assert(buffer != null, 'a staged segment has its place');
+    const from = Math.max(0, at);
+    const to = Math.min(payloadBytes, at + (segments.length[i] ?? 0));
+    let place = (segments.byteOffset[i] ?? 0) + from - at;
+    request.eachPiece(from, to, (_offset, bytes, state, skipped) => {
+      scratch.restore(state);
+      scratch.advance(skipped);
+      const lease = new Uint8Array(buffer, place, bytes);
+      const copied = direction === 'write' ? scratch.copyFrom(lease) : scratch.copyTo(lease);
+      assert(copied === bytes, 'the iterator holds all that was planned');
+      place += bytes;
+    });
+  }
+}
+
 /**
  * After a read came back: the first `payloadBytes` of the caller's part out of the lease. A widened read:
  *
@@ -62,6 +86,7 @@ export function copyIn(request: Request, scratch: IovIter): void {
  */
 export function copyOut(request: Request, payloadBytes: number, scratch: IovIter): void {
   const { segments } = request;
+  if (request.pieces.count > 0) return copyPieces(request, payloadBytes, scratch);
   const from = request.headPadBytes;
   const to = from + payloadBytes;
   scratch.restore(request.state);

@@ -10,9 +10,11 @@ import { DioriteError, errors } from '../base/errors.js';
 import { alignDown } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import { hostPages } from '../memory/pages.js';
+import { UnitRuns } from '../plan/layout.js';
 import type { Direction, Limits } from '../plan/limits.js';
 import { Planner } from '../plan/planner.js';
-import { Ledger } from './ledger.js';
+import { Account } from './account.js';
+import { noProgress, shortWrite } from './failures.js';
 import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from './options.js';
 import { MovedAll, type Outcome } from './outcome.js';
 import type { Request, RequestOwner, Short } from './request.js';
@@ -59,11 +61,9 @@ export function startTransfer(
   });
 }
 
-class Transfer implements RequestOwner {
+class Transfer extends Account implements RequestOwner {
   readonly #target: Target;
   readonly #caller: IovIter;
-  readonly #offset: number;
-  readonly #bytes: number;
   readonly #direction: Direction;
   readonly #options: TransferOptions;
   readonly #resolve: (outcome: Outcome) => void;
@@ -77,7 +77,6 @@ class Transfer implements RequestOwner {
   /** The first planner's own. Duplicates of it, restored to a request's state, serve resumed rests and staged copies. */
   readonly #iter: IovIter;
   #scratch: IovIter | null = null;
-  #ledger: Ledger | null = null;
   /** In flight, for cancelling: kept only where there is a signal. */
   readonly #cancellable: Set<Request> | null;
   /** Drawn, and staged if need be, but not taken yet. */
@@ -85,14 +84,11 @@ class Transfer implements RequestOwner {
 
   #inFlight = 0;
   #inFlightBytes = 0;
-  #doneBytes = 0;
   #requests = 0;
   #copiedBytes = 0;
   #bufferedBytes = 0;
   #stalls = 0;
   #error: Error | null = null;
-  /** Where the data ended, for reads. */
-  #end = Number.POSITIVE_INFINITY;
   #wakePending = false;
   /** Made when it is first waited with: whoever waits twice must be known as the same. */
   #wake: (() => void) | null = null;
@@ -109,15 +105,15 @@ class Transfer implements RequestOwner {
     resolve: (outcome: Outcome) => void,
     reject: (error: unknown) => void,
   ) {
+    super(offset, bytes);
     this.#target = target;
     this.#caller = iter;
-    this.#offset = offset;
-    this.#bytes = bytes;
     this.#direction = direction;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#depth = options.depth ?? target.bestDepth;
+    // What is consumed in order cannot go on behind a short answer if more was asked for already.
+    this.#depth = target.seekable ? (options.depth ?? target.bestDepth) : 1;
     this.#bytesInFlightMax = options.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#limitsAt = (at, way) => target.limitsAt(at, way);
     this.#iter = iter.dup();
@@ -139,7 +135,29 @@ class Transfer implements RequestOwner {
   #planFrom(iter: IovIter, offset: number, bytes: number): Planner {
     const { layout } = this.#target;
     const input = { iter, offset, bytes, direction: this.#direction, limitsAt: this.#limitsAt, pages: hostPages() };
-    return new Planner(layout === undefined ? input : { ...input, layout });
+    return new Planner(layout === undefined ? input : { ...input, layout, windowBytes: this.#bytesInFlightMax });
+  }
+
+  /** What a request has left behind the first `done` bytes of its payload. */
+  #planRest(request: Request, done: number): Planner {
+    const iter = this.#iter.dup();
+    if (this.#target.layout !== undefined) {
+      const units = UnitRuns.restOf(request, done, iter);
+      const offset = request.payloadOffset;
+      const pages = hostPages();
+      return new Planner({
+        iter,
+        offset,
+        bytes: 0,
+        direction: this.#direction,
+        limitsAt: this.#limitsAt,
+        pages,
+        units,
+      });
+    }
+    iter.restore(request.state);
+    iter.advance(done);
+    return this.#planFrom(iter, request.payloadOffset + done, request.payloadBytes - done);
   }
 
   // ---- going out -------------------------------------------------------------------------------------------------
@@ -197,7 +215,7 @@ class Transfer implements RequestOwner {
     while (this.#planners.length > 0) {
       const planner = this.#planners[this.#planners.length - 1];
       assert(planner !== undefined, 'a planner is drawn from');
-      if (planner.remaining === 0 || planner.offset >= this.#end) {
+      if (planner.remaining === 0 || (this.end < Number.POSITIVE_INFINITY && planner.offset >= this.end)) {
         this.#planners.pop();
         continue;
       }
@@ -263,7 +281,7 @@ class Transfer implements RequestOwner {
     const payload = Math.max(0, Math.min(bytes - request.headPadBytes, request.payloadBytes));
     if (!this.#delivered(request, payload)) return;
     if (request.viaCache) this.#bufferedBytes += payload;
-    this.#done(request.payloadOffset, payload);
+    this.markDone(request, 0, payload);
     if (payload < request.payloadBytes) this.#shortened(request, payload, short);
     else this.#stalls = 0;
     this.#tellProgress();
@@ -276,7 +294,7 @@ class Transfer implements RequestOwner {
       copyOut(request, payload, this.#scratchIter());
       return true;
     } catch (error) {
-      this.#mark(request.payloadOffset, payload, 'unknown');
+      this.markUnknown(request, 0, payload);
       this.#fail(error);
       return false;
     }
@@ -286,7 +304,7 @@ class Transfer implements RequestOwner {
     const { onProgress } = this.#options;
     if (onProgress === undefined) return;
     try {
-      onProgress(this.#doneBytes);
+      onProgress(this.doneBytes);
     } catch (error) {
       // The caller's own: it surfaces as an uncaught exception, and must not keep the request from being released.
       process.nextTick(() => {
@@ -295,51 +313,22 @@ class Transfer implements RequestOwner {
     }
   }
 
-  #done(offset: number, bytes: number): void {
-    if (bytes === 0) return;
-    this.#doneBytes += bytes;
-    // One request that did it all needs no ledger, unless there is one.
-    if (bytes < this.#bytes || this.#ledger !== null) this.#mustLedger().mark(offset, bytes, 'done');
-  }
-
-  #mustLedger(): Ledger {
-    if (this.#ledger === null) {
-      this.#ledger = new Ledger(this.#offset, this.#bytes);
-      // All done by one request, and aborted before its release.
-      if (this.#doneBytes === this.#bytes) this.#ledger.mark(this.#offset, this.#bytes, 'done');
-    }
-    return this.#ledger;
-  }
-
   #shortened(request: Request, payload: number, short: Short): void {
-    const reached = request.payloadOffset + payload;
-    if (short === 'hole') return this.#fillHole(request, payload);
-    if (short === 'end') {
-      if (this.#direction === 'read') this.#end = Math.min(this.#end, reached);
-      else this.#fail(shortWrite(this.#target, reached));
-      return;
-    }
-    this.#resume(request, payload);
+    if (short === 'continue') return this.#resume(request, payload);
+    if (short === 'hole') return this.#zero(request, payload);
+    if (this.#direction === 'read') this.markEnd(request, payload);
+    else this.#fail(shortWrite(this.#target, request.payloadOffset + payload));
   }
 
-  /** What is missing up to the target's size reads as zeros; beyond the size the data ends. */
-  #fillHole(request: Request, payload: number): void {
-    assert(this.#direction === 'read', 'a hole answers a read');
-    const reached = request.payloadOffset + payload;
-    const size = this.#target.size ?? reached;
-    const zeros = Math.max(0, Math.min(request.payloadBytes - payload, size - reached));
+  #zero(request: Request, payload: number): void {
+    const { size } = this.#target;
+    assert(this.#direction === 'read' && size !== undefined, 'a hole answers a read, of a target that knows its size');
     try {
-      const scratch = this.#scratchIter();
-      scratch.restore(request.state);
-      scratch.advance(payload);
-      scratch.zero(zeros);
+      this.fillHole(request, payload, size, this.#scratchIter());
     } catch (error) {
-      this.#mark(reached, zeros, 'unknown');
+      this.markUnknown(request, payload, request.payloadBytes);
       this.#fail(error);
-      return;
     }
-    this.#done(reached, zeros);
-    if (payload + zeros < request.payloadBytes) this.#end = Math.min(this.#end, reached + zeros);
   }
 
   /**
@@ -348,27 +337,30 @@ class Transfer implements RequestOwner {
    * the 100 bytes after it are moved twice.
    */
   #resume(request: Request, payload: number): void {
-    const reached = request.payloadOffset + payload;
-    const limits = this.#target.limitsAt(request.payloadOffset, this.#direction);
-    const alignment = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
-    const back = request.route === 'end' ? 0 : reached - alignDown(reached, alignment);
-    let kept = Math.max(0, payload - back);
-    // Nothing whole was written: on by the way of unaligned ends, which takes any byte. Else a device whose size is no
-    // multiple of the alignment would give the same short answer for ever, and never its ENOSPC.
-    if (kept === 0 && this.#direction === 'write') kept = payload;
+    const kept = this.#kept(request, payload);
     this.#stalls = kept > 0 ? 0 : this.#stalls + 1;
-    // Sent, and not said to be done: only the resumed request can make it certain again.
-    // (A read as well: of a split request, memory behind the count may have been filled.)
-    this.#mark(reached, request.payloadBytes - payload, 'unknown');
+    // Sent, and not said to be done: only the resumed request can make it certain again. (A read as well: of a split
+    // request, memory behind the count may have been filled.) What is consumed in order stops where the count says.
+    if (this.#target.seekable) this.markUnknown(request, payload, request.payloadBytes);
     if (this.#stalls > STALLS_MAX) {
-      this.#fail(noProgress(this.#target, reached));
+      this.#fail(noProgress(this.#target, request.payloadOffset + payload, STALLS_MAX));
       return;
     }
-    const iter = this.#iter.dup();
-    iter.restore(request.state);
-    iter.advance(kept);
-    this.#doneBytes -= payload - kept;
-    this.#planners.push(this.#planFrom(iter, request.payloadOffset + kept, request.payloadBytes - kept));
+    this.takeBack(payload - kept);
+    this.#planners.push(this.#planRest(request, kept));
+  }
+
+  /** How many of the payload's first bytes need not be moved again. */
+  #kept(request: Request, payload: number): number {
+    // Nobody gives again, or takes again, what was consumed in order.
+    if (request.route === 'end' || !this.#target.seekable) return payload;
+    const limits = this.#target.limitsAt(request.payloadOffset, this.#direction);
+    const alignment = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
+    const reached = request.offset + request.headPadBytes + payload;
+    const kept = Math.max(0, payload - (reached - alignDown(reached, alignment)));
+    // Nothing whole was written: on by the way of unaligned ends, which takes any byte. Else a device whose size is no
+    // multiple of the alignment would give the same short answer for ever, and never its ENOSPC.
+    return kept === 0 && this.#direction === 'write' ? payload : kept;
   }
 
   failed(request: Request, error: DioriteError): void {
@@ -377,12 +369,8 @@ class Transfer implements RequestOwner {
       request.again = true;
       return;
     }
-    if (effect === 'unknown') this.#mark(request.touchedOffset, request.touchedBytes, 'unknown');
+    if (effect === 'unknown') this.markTouched(request);
     this.#fail(error);
-  }
-
-  #mark(offset: number, bytes: number, state: 'unknown'): void {
-    this.#mustLedger().mark(offset, bytes, state);
   }
 
   released(request: Request): void {
@@ -424,27 +412,24 @@ class Transfer implements RequestOwner {
   }
 
   #succeed(): void {
-    const bytes = Math.min(this.#bytes, Math.max(0, this.#end - this.#offset));
-    if (this.#ledger !== null) assert(this.#ledger.doneFrom(this.#offset) >= bytes, 'what is told as done is done');
-    else assert(this.#doneBytes === bytes, 'what is told as done is done');
+    const bytes = Math.min(this.bytes, Math.max(0, this.end - this.offset));
+    assert(this.doneFromStart() >= bytes, 'what is told as done is done');
     this.#moveCaller(bytes);
     const target = this.#target;
     const stable = this.#direction === 'write' && (target.durable === 'answer' || this.#options.dsync === true);
     const io = target.ioMode(this.#direction);
-    this.#resolve(
-      new MovedAll(this.#offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable),
-    );
+    this.#resolve(new MovedAll(this.offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable));
   }
 
   #rejectWith(error: Error): void {
-    const ledger = this.#mustLedger();
-    const bytes = Math.min(ledger.doneFrom(this.#offset), this.#bytes);
+    const extents = this.extents();
+    const bytes = this.doneFromStart();
     this.#moveCaller(bytes);
     if (error instanceof DioriteError) {
-      error.offset = this.#offset;
-      error.length = this.#bytes;
+      error.offset = this.offset;
+      error.length = this.bytes;
       error.bytes = bytes;
-      error.extents = ledger.extents();
+      error.extents = extents;
     }
     this.#reject(error);
   }
@@ -453,15 +438,4 @@ class Transfer implements RequestOwner {
     // The caller may have moved it meanwhile: then it is the caller's, and a position past its end is not forced on it.
     if (bytes > 0) this.#caller.advance(Math.min(bytes, this.#caller.count));
   }
-}
-
-function shortWrite(target: Target, offset: number): DioriteError {
-  return errors.make('ERR_DIORITE_SHORT', `${target.name}: ended at offset ${offset}, before all bytes were written`, {
-    path: target.name,
-  });
-}
-
-function noProgress(target: Target, offset: number): DioriteError {
-  const message = `${target.name}: ${STALLS_MAX} answers in a row moved nothing past offset ${offset}`;
-  return errors.make('ERR_DIORITE_NO_PROGRESS', message, { path: target.name });
 }
