@@ -11,7 +11,7 @@ export { PAGE_SIZE } from './base/integers.js';
 export type { CopyOptions, CopyProgress, CopyResult } from './copy/options.js';
 export type { ProbeResult } from './copy/probe.js';
 export type { Memory, MoveOptions } from './handle/arguments.js';
-export { File } from './handle/file.js';
+export type { File } from './handle/file.js';
 export type { ReadResult, ReadvResult, WriteResult, WritevResult } from './handle/results.js';
 export { type Bvec, IovIter, type IterKind, type IterState, type Run } from './iter/iov-iter.js';
 export type { PageSource } from './iter/page-source.js';
@@ -20,22 +20,9 @@ export { defaultPool, type Lease, Pool } from './memory/pool.js';
 export { Region } from './memory/region.js';
 export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
-export { type Plan, type PlanOptions, plan } from './plan/plan.js';
 export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
-export { Request, type RequestOwner } from './transfer/request.js';
-export type {
-  DataRange,
-  Effect,
-  Holes,
-  IoMode,
-  Publication,
-  Publishing,
-  Short,
-  Target,
-  Unit,
-} from './transfer/target.js';
-export { startTransfer } from './transfer/transfer.js';
+export type { DataRange, Holes, IoMode, Target } from './transfer/target.js';
 
 setHostPages(hostPages());
 
@@ -51,4 +38,11 @@ export async function copy(
 /** What this machine, and the file at `path`, can do; see ProbeResult. */
 export async function probe(path: string | URL): Promise<import('./copy/probe.js').ProbeResult> {
   return (await import('./copy/probe.js')).probe(path);
+}
+
+/** Which requests vectors of memory become, and what others make of them; see ExplainOptions. Carries nothing out. */
+export async function explain(
+  options: import('./explain/explain.js').ExplainOptions,
+): Promise<import('./explain/explanation.js').Explanation> {
+  return (await import('./explain/explain.js')).explain(options);
 }

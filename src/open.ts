@@ -1,9 +1,8 @@
 // open(): the table of URL schemes, a line per target, and the options that all of them take.
 import { fileURLToPath } from 'node:url';
 import { errors } from './base/errors.js';
-import { File } from './handle/file.js';
+import type { File } from './handle/file.js';
 import type { IoOption } from './targets/file/file-target.js';
-import { openFileTarget } from './targets/file/open-file.js';
 
 export interface OpenOptions {
   /** Permission bits of a file that is created, as Node's `mode`. Default 0o666, less the umask. */
@@ -26,7 +25,7 @@ export interface OpenOptions {
 
 type Opener = (url: URL, flags: string | number | undefined, options: OpenOptions) => Promise<File>;
 
-/** A target is a folder under targets/ and a line here. */
+/** A target is a folder under targets/ and a line here; it is loaded when it is first used. */
 const SCHEMES: Readonly<Record<string, Opener>> = {
   'file:': (url, flags, options) => openPath(fileURLToPath(url), flags, options),
 };
@@ -74,8 +73,7 @@ async function openPath(
   flags: string | number | undefined,
   options: OpenOptions,
 ): Promise<File> {
-  const { depth, bytesInFlight } = options;
-  return new File({ ...(await openFileTarget(path, flags, options)), depth, bytesInFlight });
+  return (await import('./handle/open-path.js')).openPath(path, flags, options);
 }
 
 function toOptions(given: number | string | OpenOptions | undefined): OpenOptions {

@@ -50,7 +50,7 @@ const READ_BUFFER_BYTES = 16384;
 /** read(memory, offset, length, position) | read(memory, options) | read({ buffer, … }) | read() */
 export function readArguments(first: unknown, second: unknown, length: unknown, position: unknown): Move {
   if (isMemory(first)) return memoryArguments(first, second, length, position);
-  if (first !== undefined && !isOptions(first)) {
+  if (first !== undefined && first !== null && !isOptions(first)) {
     throw errors.invalidType('buffer', 'a view, an array of views or an IovIter', first);
   }
   const { buffer = Buffer.alloc(READ_BUFFER_BYTES), ...options } = (first ?? {}) as MoveOptions & { buffer?: Memory };
@@ -68,19 +68,22 @@ export function vectorArguments(views: unknown, position: unknown, options: Move
   if (!Array.isArray(views)) throw errors.invalidType('buffers', 'an array of views', views);
   checkOptions(options);
   const iter = IovIter.from(views);
-  return { memory: views, iter, bytes: iter.count, position: toPosition(position), options };
+  return { memory: views, iter, bytes: iter.count, position: toPosition(position, iter.count), options };
 }
 
 function textArguments(text: string, position: unknown, encoding: unknown): Move {
   const name = encoding ?? 'utf8';
   if (typeof name !== 'string' || !Buffer.isEncoding(name))
     throw errors.invalidValue('encoding', 'a known encoding', encoding);
+  if (name === 'hex' && text.length % 2 !== 0) {
+    throw errors.invalidValue('encoding', `one that fits data of length ${text.length}`, name);
+  }
   const bytes = Buffer.from(text, name);
   return {
     memory: text,
     iter: IovIter.ubuf(bytes),
     bytes: bytes.byteLength,
-    position: toPosition(position),
+    position: toPosition(position, bytes.byteLength),
     options: NO_OPTIONS,
   };
 }
@@ -114,7 +117,7 @@ function range(memory: Memory, offset: unknown, length: unknown, position: unkno
   if (most < 0) throw errors.outOfRange('offset', `>= 0 && <= ${iter.count}`, skip);
   const bytes = length === undefined || length === null ? most : toOffset(length, 'length');
   if (bytes > most) throw errors.outOfRange('length', `>= 0 && <= ${most}`, bytes);
-  const at = toPosition(position);
+  const at = toPosition(position, bytes);
   if (skip > 0) {
     if (iter === memory) throw errors.invalidValue('offset', '0 where an IovIter is given: advance it instead', skip);
     iter.advance(skip);
@@ -123,7 +126,10 @@ function range(memory: Memory, offset: unknown, length: unknown, position: unkno
 }
 
 /** null, undefined and −1 mean the handle's own position, as in Node; a bigint is taken for reads and writes alike. */
-function toPosition(position: unknown): number | null {
+function toPosition(position: unknown, bytes: number): number | null {
   if (position === undefined || position === null || position === -1 || position === -1n) return null;
-  return toOffset(position, 'position');
+  const at = toOffset(position, 'position');
+  const most = Number.MAX_SAFE_INTEGER - bytes;
+  if (at > most) throw errors.outOfRange('position', `>= 0 && <= ${most} for ${bytes} bytes`, position);
+  return at;
 }

@@ -233,11 +233,12 @@ export class File extends EventEmitter {
     return this.#guard('fstat', () => fstatFd(this.target.fd, options));
   }
 
-  /** Makes the file `length` bytes long: what is added reads as zeros. */
-  truncate(length: number | bigint | null = 0): Promise<void> {
+  /** Makes the file `length` bytes long: what is added reads as zeros. Negative: 0, as in Node. */
+  truncate(length: number | bigint = 0): Promise<void> {
     return this.#guard('ftruncate', async () => {
       this.target.check();
-      await ftruncateFd(this.target.fd, toOffset(length ?? 0, 'len'));
+      const bytes = typeof length === 'number' && length < 0 && Number.isInteger(length) ? 0 : toOffset(length, 'len');
+      await ftruncateFd(this.target.fd, bytes);
     });
   }
 

@@ -1,5 +1,5 @@
 // The descriptors of one open file: the caller's own, and one with O_DIRECT beside it.
-import { close, constants, fstat, open, type PathLike, type Stats } from 'node:fs';
+import { close, constants, fstat, ftruncate, open, type PathLike, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
 import { errors } from '../../base/errors.js';
@@ -7,6 +7,7 @@ import { errors } from '../../base/errors.js';
 const openFd = promisify(open);
 const closeFd = promisify(close);
 const fstatFd = promisify(fstat);
+const ftruncateFd = promisify(ftruncate);
 
 const ACCESS_MODE = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
 
@@ -54,25 +55,40 @@ export class Descriptors {
   readonly fd: number;
   readonly flags: number;
   readonly path: PathLike;
-  readonly stats: Stats;
+  #stats: Stats;
+  readonly #truncates: boolean;
   #direct: number | null = null;
 
   private constructor(fd: number, flags: number, path: PathLike, stats: Stats) {
     this.fd = fd;
     this.flags = flags;
     this.path = path;
-    this.stats = stats;
+    this.#stats = stats;
+    this.#truncates = (flags & O_TRUNC) !== 0 && stats.isFile();
   }
 
+  /** Truncates nothing yet: see truncateIfAsked. */
   static async open(path: PathLike, flags: number, mode: number | string | undefined): Promise<Descriptors> {
     const plain = flags & ~O_DIRECT;
-    const fd = await openFd(path, plain, mode);
+    const fd = await openFd(path, plain & ~O_TRUNC, mode);
     try {
       return new Descriptors(fd, plain, path, await fstatFd(fd));
     } catch (error) {
       await closeFd(fd);
       throw error;
     }
+  }
+
+  /** What O_TRUNC would have done at once: asked for only when the open is sure to succeed. */
+  async truncateIfAsked(): Promise<void> {
+    if (!this.#truncates) return;
+    await ftruncateFd(this.fd, 0);
+    this.#stats = await fstatFd(this.fd);
+  }
+
+  /** As of the open. */
+  get stats(): Stats {
+    return this.#stats;
   }
 
   get isTerminal(): boolean {

@@ -66,7 +66,7 @@ export function discover(fd: number, path: string, stats: StatLike, isTerminal: 
   const fallback = block?.alignment ?? sysfsAlignment(device, 'logical_block_size') ?? ASSUMED;
   const write = learnt(raw.dioOffset, fallback);
   const read = learnt(raw.dioReadOffset, write);
-  const memory = learnt(raw.dioMemory, dmaAlignment(device) ?? fallback);
+  const memory = misreports(device) ? ASSUMED : learnt(raw.dioMemory, dmaAlignment(device) ?? fallback);
   return {
     kind,
     fsName: kind === 'block' ? 'block device' : fs.name,
@@ -182,6 +182,14 @@ function blockDevice(fd: number, device: { major: number; minor: number }): { al
   }
   const sectors = Number(sysfs(device, 'size') ?? '0');
   return { alignment: sysfsAlignment(device, 'logical_block_size') ?? ASSUMED, bytes: sectors * 512 };
+}
+
+/**
+ * zram says 512 (dma_alignment 511, and statx repeats it) and ignores where in its page the memory begins: a direct read
+ * into such memory overwrites what lies beside it (measured on Linux 6.18). Whole pages are safe.
+ */
+function misreports(device: { major: number; minor: number }): boolean {
+  return /^DEVNAME=zram/m.test(sysfs(device, 'uevent') ?? '');
 }
 
 /** Documentation/ABI/stable/sysfs-block: dma_alignment is a mask, 511 for 512-byte alignment. */

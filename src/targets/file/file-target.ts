@@ -51,8 +51,6 @@ export class FileTarget implements Target {
   readonly #idle: FileOperation[] = [];
   readonly #notDirect: { read: string | null; write: string | null };
   readonly #limits: { read: Limits; write: Limits };
-  /** A direct request of this direction has come back well: EINVAL is then the caller's, not the file's. */
-  readonly #proven = { read: false, write: false };
   /** Direct requests seen per direction, and whether the last one looked at had gone through the page cache. */
   readonly #seen = { read: 0, write: 0 };
   readonly #cached = { read: false, write: false };
@@ -171,6 +169,7 @@ export class FileTarget implements Target {
     operation.flags = request.dsync && request.direction === 'write' ? RWF_DSYNC : 0;
     operation.segments = request.segments;
     operation.buffered = !direct;
+    operation.instead = false;
     operation.cachedBefore = -1;
     request.viaCache = !direct;
     if (direct && isSample(++this.#seen[request.direction])) {
@@ -187,11 +186,11 @@ export class FileTarget implements Target {
   completed(operation: FileOperation, result: number): void {
     const { request } = operation;
     assert(request !== null, 'an operation completes once');
-    if (result === EINVAL && operation.claim === null && this.#giveUpDirect(request.direction)) {
-      this.#prepare(operation, request);
-      submitWhenRoom(this.engine, operation);
+    if (result === EINVAL && !operation.buffered && this.#io === 'prefer-direct') {
+      this.#sendBuffered(operation, request);
       return;
     }
+    if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
     if (operation.claim !== null) this.#inode.lock.release(operation.claim);
     operation.claim = null;
     if (!operation.buffered && result > 0) this.#lookAtCache(operation, request);
@@ -203,23 +202,29 @@ export class FileTarget implements Target {
   }
 
   /**
-   * `prefer-direct`, and the first direct request came back as EINVAL: this file system takes O_DIRECT at open and
-   * refuses it at I/O, and its alignment was assumed. From here on this direction is buffered, and the result says so.
+   * `prefer-direct`, and a direct request came back as EINVAL. The caller's own descriptor tells why: with RLIMIT_FSIZE
+   * it writes up to the limit and says EFBIG, where the limit had made the direct request an unaligned one.
    */
-  #giveUpDirect(direction: Direction): boolean {
-    if (this.#io !== 'prefer-direct' || this.#proven[direction] || !this.#goesDirect(direction)) return false;
-    if (this.facts.memoryAlignment.from === 'statx') return false;
-    this.#notDirect[direction] = 'the first direct request was refused with EINVAL';
+  #sendBuffered(operation: FileOperation, request: Request): void {
+    operation.fd = this.#descriptors.fd;
+    operation.buffered = true;
+    operation.instead = true;
+    request.viaCache = true;
+    submitWhenRoom(this.engine, operation);
+  }
+
+  /**
+   * What was refused as EINVAL went through the cache without complaint: this file system takes O_DIRECT at open and
+   * refuses it at I/O. From here on this direction is buffered, and the result says so.
+   */
+  #giveUpDirect(direction: Direction): void {
+    this.#notDirect[direction] = 'a direct request was refused with EINVAL, and the same one through the cache was not';
     this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine);
-    return true;
   }
 
   #answer(request: Request, result: number): void {
     if (result < 0) return this.#finish(request, () => request.fail(errnoError(result, request.direction, this.name)));
-    if (result > 0) {
-      this.#proven[request.direction] = true;
-      if (request.direction === 'write') this.#noteWritten(request, result);
-    }
+    if (result > 0 && request.direction === 'write') this.#noteWritten(request, result);
     if (result === request.bytes) return this.#finish(request, () => request.answer(result, 'continue'));
     if (request.direction === 'write') return this.#finish(request, () => request.answer(result, 'continue'));
     if (result === 0) return this.#finish(request, () => request.answer(0, 'end'));
@@ -343,6 +348,8 @@ class FileOperation implements Operation {
   buffered = false;
   request: Request | null = null;
   claim: Claim | null = null;
+  /** Sent through the cache after a direct one was refused. */
+  instead = false;
   cachedBefore = -1;
   readonly #target: FileTarget;
 

@@ -31,12 +31,17 @@ export async function openFileTarget(
 ): Promise<OpenedFile> {
   const io = options.io ?? 'prefer-direct';
   const { engine, reason } = chooseEngine(options.engine ?? 'auto');
+  if (options.engine === 'uring' && engine.name !== 'uring') {
+    throw refusal(path, `engine: 'uring' cannot be had: ${reason}`, 'ERR_DIORITE_UNSUPPORTED');
+  }
+  if (io === 'drop-behind') mustDropBehind(path, engine);
   const descriptors = await Descriptors.open(path, parseFlags(flags), options.mode);
   try {
     const facts = discover(descriptors.fd, String(path), descriptors.stats, descriptors.isTerminal);
     const notDirect = await openDirect(descriptors, facts, io, engine.addresses);
     if (io === 'direct') mustBeDirect(descriptors, notDirect);
-    if (io === 'drop-behind') mustDropBehind(descriptors, engine);
+    // Last: whatever was refused has left the old bytes alone.
+    await descriptors.truncateIfAsked();
     const inode = openInode(facts.inodeKey);
     const bestBytes = options.requestBytes ?? BEST_BYTES_DEFAULT;
     const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes });
@@ -78,23 +83,23 @@ async function openDirect(
 
 function mustBeDirect(descriptors: Descriptors, notDirect: NotDirect): void {
   const reason = (descriptors.reads ? notDirect.read : null) ?? (descriptors.writes ? notDirect.write : null);
-  if (reason !== null) throw refusal(descriptors, `io: 'direct' cannot be had: ${reason}`, 'ERR_DIORITE_NOT_DIRECT');
+  if (reason !== null)
+    throw refusal(descriptors.path, `io: 'direct' cannot be had: ${reason}`, 'ERR_DIORITE_NOT_DIRECT');
 }
 
-function mustDropBehind(descriptors: Descriptors, engine: Engine): void {
+function mustDropBehind(path: PathLike, engine: Engine): void {
   if (engine.supports(Op.WRITE_BACK) && engine.supports(Op.DROP_CACHE)) return;
   throw refusal(
-    descriptors,
+    path,
     "io: 'drop-behind' needs the addon: nothing else writes back and drops",
     'ERR_DIORITE_UNSUPPORTED',
   );
 }
 
 function refusal(
-  descriptors: Descriptors,
+  path: PathLike,
   message: string,
   code: 'ERR_DIORITE_NOT_DIRECT' | 'ERR_DIORITE_UNSUPPORTED',
 ): DioriteError {
-  const path = String(descriptors.path);
-  return errors.make(code, `${path}: ${message}`, { path });
+  return errors.make(code, `${String(path)}: ${message}`, { path: String(path) });
 }

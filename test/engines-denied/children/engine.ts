@@ -13,7 +13,8 @@ const path = process.argv[2] ?? '';
 const file = await open(path, 'wx+');
 const found = { engine: file.engine, reason: file.engineReason, roundTrip: await roundTrip(file) };
 await file.close();
-const asked = await open(path, 'r+', { engine: 'uring' });
-const askedForUring = { engine: asked.engine, reason: asked.engineReason };
-await asked.close();
+const askedForUring = await open(path, 'r+', { engine: 'uring' }).then(
+  (asked) => asked.close().then(() => 'had'),
+  (error: { code: string; message: string }) => `${error.code}: ${error.message}`,
+);
 console.log(JSON.stringify({ ...found, askedForUring }));

@@ -1,0 +1,13 @@
+// Opens a path as a File. Loaded at the first open: a program that only plans, or only parses, does not pay for it.
+import type { OpenOptions } from '../open.js';
+import { openFileTarget } from '../targets/file/open-file.js';
+import { File } from './file.js';
+
+export async function openPath(
+  path: string | Buffer,
+  flags: string | number | undefined,
+  options: OpenOptions,
+): Promise<File> {
+  const { depth, bytesInFlight } = options;
+  return new File({ ...(await openFileTarget(path, flags, options)), depth, bytesInFlight });
+}
