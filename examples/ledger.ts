@@ -1,7 +1,8 @@
 // A write that is ended in the middle says of every byte what became of it: node dist/examples/ledger.js [FILE]
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DioriteError, open, Region } from 'diorite';
+import { DioriteError, open } from 'diorite';
+import { Region } from 'diorite/memory';
 
 const MIB = 1024 * 1024;
 const path = process.argv[2] ?? join(tmpdir(), 'diorite-ledger');

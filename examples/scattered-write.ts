@@ -1,7 +1,8 @@
 // Writes 64 pieces that lie scattered in memory as one range of a file: node dist/examples/scattered-write.js [FILE]
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { open, Region } from 'diorite';
+import { open } from 'diorite';
+import { Region } from 'diorite/memory';
 
 const PIECE = 16 * 1024;
 const path = process.argv[2] ?? join(tmpdir(), 'diorite-scattered');

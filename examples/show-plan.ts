@@ -1,5 +1,5 @@
 // Shows how memory would go to the disk, without a disk: node dist/examples/show-plan.js
-import { Region } from 'diorite';
+import { Region } from 'diorite/memory';
 import { plan } from 'diorite/plan';
 
 const PAGE = 4096;

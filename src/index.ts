@@ -1,30 +1,24 @@
 /**
  * diorite: direct I/O for Node.js. Scattered memory in; few, large, aligned requests out; and the truth about what
- * happened.
+ * happened. The entry loads little: what carries out I/O is loaded by the first open, and memory, iterators, plans and the
+ * interface of targets are entries of their own.
  * @module
  */
-import { setHostPages } from './iter/host-pages.js';
-import { hostPages } from './memory/pages.js';
 
 export { AbortError, CODES, type Code, DioriteError, type Extent, type ExtentState } from './base/errors.js';
 export { PAGE_SIZE } from './base/integers.js';
 export type { CopyOptions, CopyProgress, CopyResult } from './copy/options.js';
 export type { ProbeResult } from './copy/probe.js';
+export type { ExplainOptions } from './explain/explain.js';
+export type { Explanation } from './explain/explanation.js';
 export type { Memory, MoveOptions } from './handle/arguments.js';
 export type { File } from './handle/file.js';
 export type { ReadResult, ReadvResult, WriteResult, WritevResult } from './handle/results.js';
-export { type Bvec, IovIter, type IterKind, type IterState, type Run } from './iter/iov-iter.js';
-export type { PageSource } from './iter/page-source.js';
-export { hostPages } from './memory/pages.js';
-export { defaultPool, type Lease, Pool } from './memory/pool.js';
-export { Region } from './memory/region.js';
 export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
 export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
 export type { DataRange, Holes, IoMode, Target } from './transfer/target.js';
-
-setHostPages(hostPages());
 
 /** Copies a file with direct I/O; see CopyOptions. Loaded at the first call: most programs that open files do not copy. */
 export async function copy(

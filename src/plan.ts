@@ -3,6 +3,6 @@
  * programs which only read and write do not load it.
  * @module
  */
-import './index.js'; // sets the host's page source: a plan must know where memory really lies
+import './memory/host.js'; // a plan must know where memory really lies
 
 export { type Plan, type PlanOptions, type PlanRequest, type PlanSegment, type PlanTotals, plan } from './plan/plan.js';

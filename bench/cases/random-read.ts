@@ -4,7 +4,8 @@ import { open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { assert } from '../../src/base/assert.js';
-import { open, Region } from '../../src/index.js';
+import { open } from '../../src/index.js';
+import { Region } from '../../src/memory.js';
 import { fioRandomReads, hasFio } from '../fio.js';
 import {
   type Case,

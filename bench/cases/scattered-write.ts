@@ -6,7 +6,8 @@ import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { assert } from '../../src/base/assert.js';
-import { type File, open, PAGE_SIZE, Region } from '../../src/index.js';
+import { type File, open, PAGE_SIZE } from '../../src/index.js';
+import { Region } from '../../src/memory.js';
 import {
   addSample,
   type Case,

@@ -1,4 +1,5 @@
 // Opens a path as a File. Loaded at the first open: a program that only plans, or only parses, does not pay for it.
+import '../memory/host.js';
 import type { OpenOptions } from '../open.js';
 import { openFileTarget } from '../targets/file/open-file.js';
 import { File } from './file.js';

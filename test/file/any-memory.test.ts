@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { open, Region } from '../../src/index.js';
+import { open } from '../../src/index.js';
+import { Region } from '../../src/memory.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'diorite-test-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { open, Region } from '../../src/index.js';
+import { open } from '../../src/index.js';
+import { Region } from '../../src/memory.js';
 import { assertNoLeaks } from '../support/leaks.js';
 import { hasAddon } from '../support/needs.js';
 import { withSeed } from '../support/random.js';

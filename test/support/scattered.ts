@@ -1,6 +1,6 @@
 // Memory as programs have it: views of any alignment and number, with guards around them that nothing may touch.
 import assert from 'node:assert/strict';
-import { IovIter } from '../../src/index.js';
+import { IovIter } from '../../src/iter.js';
 import type { Random } from './random.js';
 
 const GUARD = 0xa5;
