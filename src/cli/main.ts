@@ -18,6 +18,7 @@ export interface Command {
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   copy: async () => (await import('./copy-command.js')).copyCommand,
   probe: async () => (await import('./probe-command.js')).probeCommand,
+  explain: async () => (await import('./explain-command.js')).explainCommand,
 };
 
 const HELP = `diorite: direct I/O for Node.js
@@ -25,6 +26,7 @@ const HELP = `diorite: direct I/O for Node.js
 Usage:
   diorite copy SOURCE DESTINATION [options]   copy a file with direct I/O
   diorite probe PATH [options]                what direct I/O asks for there, and what this machine can do
+  diorite explain [PATH] --vectors LIST       which requests vectors of memory become there, and elsewhere
   diorite COMMAND --help                      the options of a command
   diorite --version
 

@@ -15,16 +15,16 @@ export function size(bytes: number): string {
   return `${Number.isInteger(value) ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-function counted(count: number, noun: string): string {
+export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** 1,048,576. Not by locale: the same text everywhere. */
-function grouped(n: number): string {
+export function grouped(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-function inWords(cut: Cut, route: Route): string {
+export function inWords(cut: Cut, route: Route): string {
   switch (cut) {
     case 'end':
       return 'the range ends';
@@ -50,7 +50,7 @@ const REASONS: readonly (readonly [keyof CopiedWhy, string])[] = [
   ['smallBytes', 'small pieces'],
 ];
 
-function reasons(why: CopiedWhy): string {
+export function reasons(why: CopiedWhy): string {
   const given = REASONS.filter(([key]) => why[key] > 0);
   const [only] = given;
   if (given.length === 1 && only !== undefined) return only[1];
@@ -74,7 +74,7 @@ function copiedOf(request: PlanRequest): string {
 type Row = readonly string[];
 
 /** Columns two blanks apart; those that `right` names end together, the others begin together. */
-function table(rows: readonly Row[], right: readonly number[]): string[] {
+export function table(rows: readonly Row[], right: readonly number[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);

@@ -1,0 +1,31 @@
+// What a path's target asks for: it is opened for reading, looked at and closed. Nothing is written, and nothing read.
+import { stat } from 'node:fs/promises';
+import { errors } from '../base/errors.js';
+import { open } from '../open.js';
+import type { Direction, Limits } from '../plan/limits.js';
+
+export interface PathLimits {
+  readonly limits: Limits;
+  /** Where they were learnt, in words. */
+  readonly from: string;
+}
+
+export async function limitsOfPath(path: string, direction: Direction): Promise<PathLimits> {
+  // Looked at first: opening a FIFO waits for its other end.
+  const stats = await stat(path);
+  if (!stats.isFile() && !stats.isBlockDevice())
+    throw errors.make('ERR_DIORITE_UNSUPPORTED', `${path}: not a regular file or block device`, { path });
+  const file = await open(path, 'r');
+  try {
+    const { facts, target } = file;
+    const offsets = direction === 'write' ? facts.writeAlignment : facts.readAlignment;
+    const notDirect = target.notDirect(direction);
+    const learnt = `alignment of memory from ${facts.memoryAlignment.from}, of offsets from ${offsets.from}`;
+    return {
+      limits: file.limits(direction),
+      from: `${facts.fsName}; ${notDirect === null ? learnt : `not direct: ${notDirect}`}`,
+    };
+  } finally {
+    await file.close();
+  }
+}
