@@ -53,6 +53,18 @@ for (const [depth, layer] of PORTABLE_LAYERS.entries()) {
   });
 }
 
+describe('src/explain', () => {
+  it('imports nothing of the layers below it, and all but the file that opens a path nothing of Node', () => {
+    for (const file of sourcesOf('explain')) {
+      for (const specifier of importsOf(file)) {
+        const where = `${relative(SOURCES, file)} imports ${specifier}`;
+        if (!specifier.startsWith('.')) assert.match(file, /path-limits\.ts$/, where);
+        else assert.doesNotMatch(relative(SOURCES, resolve(dirname(file), specifier)), /^(cli|index)\b/, where);
+      }
+    }
+  });
+});
+
 function withoutComments(file: string): string {
   return readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
 }
