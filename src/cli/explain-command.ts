@@ -55,7 +55,7 @@ Limits of the target (default PATH's, or those of a usual disk, which are in bra
       --end-alignment N      what a write's unaligned ends are cut at (4096)
       --best-bytes N         how large requests are made (1M); --max-bytes N: how large they may be
       --best-segments N      how many segments requests get (256); --max-segments N: how many they may have
-      --copy-break N         smaller pieces are copied together (4K)
+      --copy-break N         smaller pieces are copied together (8K)
       --boundary N           no request crosses a multiple of this (0: none)
 
 Others:

@@ -17,16 +17,16 @@ export const LIMIT_NAMES: readonly (keyof LimitWishes)[] = [
   'boundaryBytes',
 ];
 
-/** A disk with blocks of 512 bytes under ext4 or XFS, as open() finds it. */
+/** A disk with blocks of 512 bytes under ext4 or XFS, as open() finds it where there is a ring. */
 export const USUAL_DISK: Limits = {
   memoryAlignment: 512,
   offsetAlignment: 512,
   endAlignment: PAGE_SIZE,
   maxBytes: 0x7ffff000,
   bestBytes: 2 ** 20,
-  maxSegments: 1024,
+  maxSegments: 256,
   bestSegments: 256,
-  copyBreakBytes: PAGE_SIZE,
+  copyBreakBytes: 2 * PAGE_SIZE,
   boundaryBytes: 0,
   until: Number.POSITIVE_INFINITY,
 };

@@ -7,6 +7,8 @@ import type { ExplainOptions } from '../../src/explain/explain.js';
 import { limitsWith, USUAL_DISK } from '../../src/explain/limits.js';
 import { explain } from '../../src/index.js';
 import { limitsProblem } from '../../src/plan/limits.js';
+import type { FileFacts } from '../../src/targets/file/facts.js';
+import { BEST_BYTES_DEFAULT, directLimits } from '../../src/targets/file/limits.js';
 import { type Random, withSeed } from '../support/random.js';
 import { tempDirectory } from '../support/temp.js';
 import { checkedSvg } from './well-formed.js';
@@ -109,6 +111,13 @@ describe('pictures', () => {
 });
 
 describe('limits', () => {
+  it("the usual disk's are what open() makes of one", () => {
+    const learnt = (value: number) => ({ value, from: 'statx' }) as const;
+    const alignments = { readAlignment: learnt(512), writeAlignment: learnt(512), memoryAlignment: learnt(512) };
+    const facts = { ...alignments, endAlignment: learnt(4096) } as FileFacts; // what limits are made of
+    assert.deepEqual(USUAL_DISK, directLimits(facts, 'write', BEST_BYTES_DEFAULT, USUAL_DISK.maxSegments));
+  });
+
   it('those that are not given make way for those that are', () => {
     const TABLE = [
       {},
