@@ -73,7 +73,10 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** How a scheme makes something new appear at once; a target that cannot says why. */
+/** How a scheme makes something new appear at once. */
 export interface Publishing {
+  /** Why it cannot (a device, a pipe, a striped object that is replaced): `begin` then rejects. Null: it can. */
+  readonly cannotPublish: string | null;
+  /** Under a name that exists: `publish` replaces it, and until then, or if it fails before, the old one is there, whole. */
   begin(name: string, options: { readonly mode?: number; readonly size?: number }): Promise<Publication>;
 }

@@ -22,30 +22,45 @@ export class AnswerModel {
   readonly #states: Uint8Array;
   readonly #hasEffect: (code: string) => boolean;
   readonly #sizeNow: () => number;
+  /** What is sent and not said to be done: a target that is consumed in order has not moved it. */
+  readonly #behindShort: number;
 
-  constructor(windowOffset: number, windowBytes: number, hasEffect: (code: string) => boolean, sizeNow: () => number) {
+  constructor(
+    windowOffset: number,
+    windowBytes: number,
+    hasEffect: (code: string) => boolean,
+    sizeNow: () => number,
+    seekable: boolean,
+  ) {
     this.#windowOffset = windowOffset;
     this.#states = new Uint8Array(windowBytes);
     this.#hasEffect = hasEffect;
     this.#sizeNow = sizeNow;
+    this.#behindShort = seekable ? UNKNOWN : NEVER_SENT;
   }
 
   tell(event: SimEvent): void {
-    if (event.kind === 'failed' && this.#hasEffect(event.code))
-      this.#fill(UNKNOWN, event.touchedOffset, event.touchedOffset + event.touchedBytes);
+    if (event.kind === 'failed' && this.#hasEffect(event.code)) this.#failed(event);
     if (event.kind !== 'answered') return;
-    const reached = event.offset + event.result;
-    const end = event.offset + event.bytes;
-    this.#fill(DONE, event.offset, reached);
-    if (reached === end) return;
-    if (event.short === 'continue') this.#fill(UNKNOWN, reached, end);
-    else if (event.short === 'end') this.#fill(ENDED, reached, end);
-    else {
-      // A hole reads as zeros up to the size.
-      const zerosTo = Math.max(reached, Math.min(end, this.#sizeNow()));
-      this.#fill(DONE, reached, zerosTo);
-      this.#fill(ENDED, zerosTo, end);
+    let left = Math.max(0, event.result - event.headPadBytes);
+    for (const { offset, bytes } of event.payload) {
+      const reached = offset + Math.min(bytes, left);
+      left = Math.max(0, left - bytes);
+      this.#fill(DONE, offset, reached);
+      if (event.short === 'continue') this.#fill(this.#behindShort, reached, offset + bytes);
+      else if (event.short === 'end') this.#fill(ENDED, reached, offset + bytes);
+      else {
+        // A hole reads as zeros up to the size.
+        const zerosTo = Math.max(reached, Math.min(offset + bytes, this.#sizeNow()));
+        this.#fill(DONE, reached, zerosTo);
+        this.#fill(ENDED, zerosTo, offset + bytes);
+      }
     }
+  }
+
+  #failed(event: SimEvent): void {
+    if (event.unit === '') this.#fill(UNKNOWN, event.touchedOffset, event.touchedOffset + event.touchedBytes);
+    else for (const { offset, bytes } of event.payload) this.#fill(UNKNOWN, offset, offset + bytes);
   }
 
   /** The unbroken run of done bytes of the range. */

@@ -8,6 +8,7 @@ import { startTransfer } from '../../src/transfer/transfer.js';
 import { type Case, runCase } from './harness.js';
 import { SMALL } from './limits.js';
 import type { Shape } from './memory.js';
+import { TARGETS } from './targets.js';
 
 const SIMS: Record<string, SimOptions> = {
   'a disk': { limits: SMALL },
@@ -16,6 +17,9 @@ const SIMS: Record<string, SimOptions> = {
   'a short queue': { limits: SMALL, queueDepth: 2 },
   retries: { limits: SMALL, faults: [{ fault: 'EAGAIN', chance: 0.3 }] },
   'short answers': { limits: SMALL, faults: [{ fault: 'short', chance: 0.4 }] },
+  ...TARGETS,
+  'a pipe that cancels': { ...TARGETS.pipe, cancel: 'honoured' },
+  'stripes that cancel': { ...TARGETS.striped, cancel: 'honoured' },
 };
 const SHAPES: Shape[] = ['contiguous', 'pieces', 'scattered'];
 const STEPS_MAX = 200;

@@ -85,6 +85,7 @@ class Runner {
       seed,
       clock,
       size: this.#sizeBefore,
+      position: offset,
       ...aCase.sim,
       onEvent: (event) => this.#onEvent(event),
     });
@@ -94,6 +95,7 @@ class Runner {
       this.#before.length,
       (code) => this.#sim.effectOf(new DioriteError(code, { code }), aCase.direction) === 'unknown',
       () => this.#sim.media.size,
+      this.#sim.seekable,
     );
   }
 
@@ -154,7 +156,7 @@ class Runner {
     assert.equal(stats.released, stats.submitted);
     assert.equal(stagingPool().leased, 0, 'every lease is released');
     assert.equal(hostPages().held, 0, 'every pin is put back');
-    const { depth = this.#sim.bestDepth } = this.#case.options ?? {};
+    const depth = this.#sim.seekable ? (this.#case.options?.depth ?? this.#sim.bestDepth) : 1;
     assert.ok(stats.inFlightMax <= depth, `${stats.inFlightMax} requests in flight, of at most ${depth}`);
     assert.equal(this.#overBudget, '');
   }

@@ -6,6 +6,7 @@ import { type FaultRule, SIM_LIMITS } from '../../src/targets/sim/index.js';
 import { type Case, type Result, runCase } from './harness.js';
 import { SMALL } from './limits.js';
 import type { Shape } from './memory.js';
+import { TARGETS } from './targets.js';
 
 const FOR_EVER = { times: Number.POSITIVE_INFINITY };
 
@@ -17,6 +18,7 @@ const FAULTS: readonly (readonly [name: string, rule: Omit<FaultRule, 'at'>, end
   ['EIO from then on', { fault: 'EIO', ...FOR_EVER }, { code: 'EIO' }],
   ['ENOSPC', { fault: 'ENOSPC' }, { code: 'ENOSPC' }],
   ['ETIMEDOUT', { fault: 'ETIMEDOUT' }, { code: 'ETIMEDOUT' }],
+  ['EPIPE', { fault: 'EPIPE' }, { code: 'EPIPE' }],
   ['EINVAL', { fault: 'EINVAL' }, { code: 'EINVAL' }],
   ['EAGAIN', { fault: 'EAGAIN' }, 'passes'],
   ['EAGAIN five times', { fault: 'EAGAIN', times: 5 }, 'passes'],
@@ -80,6 +82,20 @@ for (const direction of ['write', 'read'] satisfies Direction[]) {
       });
     }
   }
+}
+
+for (const [shape, sim] of Object.entries(TARGETS)) {
+  describe(`a target of another shape: ${shape}`, () => {
+    for (const [name, rule, end] of FAULTS) {
+      test(name, async () => {
+        for (const direction of ['write', 'read'] satisfies Direction[]) {
+          const aCase: Case = { seed: 7, direction, shape: 'mixed', offset: 12_345, bytes: 150_000, sim };
+          const hits = await failEach(aCase, rule, end);
+          assert.ok(hits >= 3, `only ${hits} operations`);
+        }
+      });
+    }
+  });
 }
 
 describe('a transfer of one request', () => {

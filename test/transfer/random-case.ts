@@ -2,9 +2,11 @@
 import { alignUp } from '../../src/base/integers.js';
 import type { Direction, Limits } from '../../src/plan/limits.js';
 import type { FaultKind, FaultRule, Latency, Pump, SimOptions } from '../../src/targets/sim/index.js';
+import type { Striping } from '../../src/targets/striping.js';
 import type { TransferOptions } from '../../src/transfer/options.js';
 import { Prng } from '../support/prng.js';
 import type { Case } from './harness.js';
+import { BYTES } from './limits.js';
 import { SHAPES } from './memory.js';
 
 const KINDS: readonly [FaultKind, ...FaultKind[]] = [
@@ -32,6 +34,10 @@ export function randomCase(seed: number): Case {
   const size = device ? alignUp(sizeBefore, 512) : sizeBefore;
   const sim: SimOptions = {
     kind: device ? 'device' : 'file',
+    striping: prng.chance(0.3) ? randomStriping(prng) : undefined,
+    commits: prng.chance(0.2) ? { bytes: prng.below(300_000), afterNanos: prng.below(2_000_000) } : undefined,
+    tearsSectors: prng.chance(0.3),
+    failedSync: prng.pick(['loses', 'poisons', 'keeps']),
     limits: randomZones(prng),
     faults: [...randomFaults(prng, offset, bytes), ...(direction === 'read' ? randomResize(prng, offset, bytes) : [])],
     queueDepth: prng.pick([1, 2, 5, 128]),
@@ -45,6 +51,10 @@ export function randomCase(seed: number): Case {
     pump: prng.pick<Pump>(['immediate', 'microtask']),
     ...(prng.chance(0.2) && direction === 'write' && !device ? { spaceBytes: prng.below(bytes + 1) } : {}),
   };
+  // Objects take any bytes: nothing is rewritten for their ends. Nobody answers with holes who does not know the size.
+  if (sim.striping !== undefined) Object.assign(sim, { ends: 'buffered' });
+  else if (prng.chance(0.15)) Object.assign(sim, randomPipe(prng));
+  if (sim.shortAtHole !== true && prng.chance(0.1)) Object.assign(sim, { knowsSize: false });
   const options: TransferOptions = {
     depth: prng.pick([undefined, 1, 2, 7, 64]),
     bytesInFlight: prng.pick([undefined, 1, prng.below(100_000), prng.below(1_000_000)]),
@@ -59,6 +69,23 @@ export function randomCase(seed: number): Case {
 function randomOffset(prng: Prng): number {
   const near = prng.below(300_000);
   return prng.pick([0, near, near - (near % 512), near - (near % 4096), 2 ** 32 - 100_000 + near, 2 ** 45 + near]);
+}
+
+function randomStriping(prng: Prng): Striping {
+  // Of any size, as a layout may have it; and of whole blocks, as Ceph's are.
+  const stripeUnitBytes = prng.pick([prng.between(1500, 40_000), 16_384, 65_536]);
+  return { stripeUnitBytes, stripeCount: prng.between(1, 5), objectBytes: stripeUnitBytes * prng.between(1, 6) };
+}
+
+function randomPipe(prng: Prng): SimOptions {
+  return {
+    kind: 'pipe',
+    limits: { ...BYTES, bestBytes: prng.between(5000, 100_000), copyBreakBytes: prng.pick([0, 1024]) },
+    pipeBytes: prng.pick([1000, 4096, 65_536]),
+    shortAtHole: false,
+    ends: 'buffered',
+    spaceBytes: undefined,
+  };
 }
 
 function randomLatency(prng: Prng): Latency {

@@ -1,6 +1,7 @@
 // What the simulator holds against a request: what a kernel refuses (EINVAL), and what nobody may ever send.
 import type { Limits } from '../../plan/limits.js';
 import type { PlannedRequest } from '../../plan/request.js';
+import type { Place } from './place.js';
 
 /** As much of a PageSource as says where memory lies. */
 export interface MemoryPlaces {
@@ -25,8 +26,10 @@ export function misalignment(request: PlannedRequest, limits: Limits, places: Me
 }
 
 /** What breaks the contract between a target and whoever submits, or null. */
-export function breach(request: PlannedRequest, limits: Limits): string | null {
-  return memoryBreach(request) ?? payloadBreach(request) ?? limitBreach(request, limits);
+export function breach(request: PlannedRequest, limits: Limits, place: Place): string | null {
+  if (request.direction === 'write' && request.payloadBytes !== request.bytes)
+    return 'a write carries more than its payload';
+  return memoryBreach(request) ?? place.breach(request) ?? limitBreach(request, limits);
 }
 
 function memoryBreach(request: PlannedRequest): string | null {
@@ -44,19 +47,14 @@ function memoryBreach(request: PlannedRequest): string | null {
   return bytes === request.bytes ? null : `its segments hold ${bytes} bytes`;
 }
 
-function payloadBreach(request: PlannedRequest): string | null {
-  const { offset, bytes, payloadOffset, payloadBytes } = request;
-  if (payloadBytes <= 0) return 'it has no payload';
-  if (request.unit !== '') return `it names unit "${request.unit}" of a target without layout`;
-  if (payloadOffset < offset || payloadOffset + payloadBytes > offset + bytes) return 'its payload passes its bytes';
-  if (request.direction === 'write' && payloadBytes !== bytes) return 'a write carries more than its payload';
-  return null;
-}
-
 function limitBreach(request: PlannedRequest, limits: Limits): string | null {
   const { offset, bytes, segments } = request;
   if (bytes > limits.maxBytes) return `more than ${limits.maxBytes} bytes`;
-  if (offset + bytes > limits.until) return `it passes ${limits.until}, where its limits stop holding`;
+  let passes = false;
+  request.eachPiece(0, request.payloadBytes, (from, length) => {
+    passes ||= from + length > limits.until;
+  });
+  if (passes) return `it passes ${limits.until}, where its limits stop holding`;
   const boundary = limits.boundaryBytes;
   if (boundary > 0 && Math.floor(offset / boundary) !== Math.floor((offset + bytes - 1) / boundary))
     return `it crosses a multiple of ${boundary}`;

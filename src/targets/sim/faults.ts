@@ -5,7 +5,7 @@ import type { Prng } from './prng.js';
 /**
  * - `EIO`, `ENOSPC`, `ETIMEDOUT`: an error; of a write, any part of its sectors has landed; of a read, any part of its
  *   memory was filled. `ETIMEDOUT` comes late. With the code on the simulator's `noEffect` list nothing has landed.
- * - `EINVAL`, `EAGAIN`, `EINTR`: an error, and nothing happened.
+ * - `EINVAL`, `EAGAIN`, `EINTR`, `EPIPE`: an error, and nothing happened.
  * - `short`: fewer bytes than asked, a multiple of the offset alignment (nothing to shorten: no fault);
  *   `short-unaligned`: any number of bytes, at least one; `zero`: none. All say "continue".
  * - `full`: the submission is refused though there is room; `onceDrained` calls back later.
@@ -20,6 +20,7 @@ export type FaultKind =
   | 'EINVAL'
   | 'EAGAIN'
   | 'EINTR'
+  | 'EPIPE'
   | 'short'
   | 'short-unaligned'
   | 'zero'
@@ -76,12 +77,12 @@ export class Faults {
   }
 
   /** The rule that hits the operation now beginning, or null. Counts it, so it is asked once per operation. */
-  next(operation: FaultedOperation, offset: number, bytes: number): FaultRule | null {
+  next(operation: FaultedOperation, touches: (offset: number, length: number) => boolean): FaultRule | null {
     let found: FaultRule | null = null;
     for (const state of this.#states) {
       if (!selects(state.rule, operation)) continue;
       state.seen++;
-      if (!this.#matches(state, offset, bytes)) continue;
+      if (!this.#matches(state, touches)) continue;
       // Also where an earlier rule wins: "once, at the third" must not become the fourth.
       state.hits++;
       found ??= state.rule;
@@ -89,11 +90,11 @@ export class Faults {
     return found;
   }
 
-  #matches(state: RuleState, offset: number, bytes: number): boolean {
+  #matches(state: RuleState, touches: (offset: number, length: number) => boolean): boolean {
     const { at, range, chance } = state.rule;
     if (state.hits >= state.timesMax) return false;
     if (at !== undefined && state.seen < at) return false;
-    if (range !== undefined && (offset >= range.offset + range.length || offset + bytes <= range.offset)) return false;
+    if (range !== undefined && !touches(range.offset, range.length)) return false;
     return chance === undefined || this.#prng.chance(chance);
   }
 }

@@ -6,7 +6,7 @@ export class SimHoles implements Holes {
   readonly #media: Media;
   readonly #isFile: boolean;
 
-  constructor(media: Media, kind: 'file' | 'device') {
+  constructor(media: Media, kind: 'file' | 'device' | 'pipe') {
     this.#media = media;
     this.#isFile = kind === 'file';
   }

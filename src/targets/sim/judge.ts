@@ -6,6 +6,7 @@ import { type MemoryPlaces, misalignment } from './checks.js';
 import type { FaultRule } from './faults.js';
 import type { Media } from './media.js';
 import type { Operation } from './operation.js';
+import type { Place } from './place.js';
 import type { Prng } from './prng.js';
 
 /** An answer: a count with its meaning, or an error's code. */
@@ -20,15 +21,19 @@ export interface Law {
   /** No byte at or past this can be written. */
   readonly sizeMax: number;
   readonly shortAtHole: boolean;
+  /** Of a pipe: no answer is about more. Infinity: it is no pipe. */
+  readonly pipeBytes: number;
 }
 
 export class Judge {
   readonly #media: Media;
+  readonly #place: Place;
   readonly #prng: Prng;
   readonly #law: Law;
 
-  constructor(media: Media, prng: Prng, law: Law) {
+  constructor(media: Media, place: Place, prng: Prng, law: Law) {
     this.#media = media;
+    this.#place = place;
     this.#prng = prng;
     this.#law = law;
   }
@@ -43,6 +48,7 @@ export class Judge {
       case 'EINVAL':
       case 'EAGAIN':
       case 'EINTR':
+      case 'EPIPE':
       case 'EIO':
       case 'ENOSPC':
       case 'ETIMEDOUT':
@@ -58,22 +64,38 @@ export class Judge {
     }
   }
 
-  /** How much of the request lies before the end. A write stops at a block: part of one is never on the medium. */
+  /**
+   * How much of the request, from its first byte on, lies before the end. A write stops at a block: part of one is
+   * never on the medium.
+   */
   reach(request: Request, limits: Limits): number {
-    const { offset, bytes, direction, route } = request;
+    const { bytes, direction, route } = request;
     const end = direction === 'read' ? this.#media.size : this.#law.sizeMax;
-    const reach = Math.max(0, Math.min(bytes, end - offset));
+    let reach = 0;
+    this.#place.each(request, 0, bytes, (offset, length, at) => {
+      if (at === reach) reach += Math.max(0, Math.min(length, end - offset));
+    });
     if (direction === 'read' || reach === bytes || route === 'end') return reach;
     return alignDown(reach, limits.offsetAlignment);
   }
 
   #whole(request: Request, reach: number): Verdict {
-    if (request.direction === 'write') return { bytes: reach, short: 'continue', code: null };
-    if (this.#law.shortAtHole) {
-      const before = this.#media.bytesBeforeTrailingHole(request.offset, reach);
-      if (before < reach) return { bytes: before, short: 'hole', code: null };
-    }
-    return { bytes: reach, short: 'end', code: null };
+    const isPipe = this.#law.pipeBytes < Number.POSITIVE_INFINITY;
+    const bytes = Math.min(reach, this.#law.pipeBytes);
+    // A pipe that runs dry says nothing of the end: only an empty read does.
+    if (request.direction === 'write' || (isPipe && bytes > 0)) return { bytes, short: 'continue', code: null };
+    const before = this.#law.shortAtHole ? this.#beforeTrailingHole(request, reach) : reach;
+    return { bytes: before, short: before < reach ? 'hole' : 'end', code: null };
+  }
+
+  /** How many of the first `reach` bytes end where a hole begins that lasts to the last of them. */
+  #beforeTrailingHole(request: Request, reach: number): number {
+    let before = 0;
+    this.#place.each(request, 0, reach, (offset, length, at) => {
+      const data = this.#media.bytesBeforeTrailingHole(offset, length);
+      if (data > 0) before = at + data;
+    });
+    return before;
   }
 
   #cutShort(request: Request, fault: FaultRule, reach: number, alignment: number): Verdict {

@@ -6,10 +6,13 @@ export interface MediaOptions {
   readonly size: number;
   /** What it holds before anything is written: zeros (a hole), or bytes that follow from this seed. */
   readonly contentSeed?: number | undefined;
+  /** What power loss may tear apart: sectors of this size (a page's divisor) land whole or not at all. */
+  readonly sectorBytes?: number | undefined;
+  /** Or sectors are torn as well: any first part of one lands. */
+  readonly tearsSectors?: boolean | undefined;
 }
 
-/** What power loss may tear apart: sectors of this size land whole or not at all. */
-const SECTOR_BYTES = 512;
+const SECTOR_BYTES_DEFAULT = 512;
 
 /**
  * Three states of a page:  absent (a hole, or the content it began with)  →  written  →  durable.
@@ -23,6 +26,8 @@ export class Media {
   readonly #unsynced: Map<number, Uint8Array | null> = new Map();
   readonly #lost: Map<number, Uint8Array | null> = new Map();
   readonly #contentSeed: number | undefined;
+  readonly #sectorBytes: number;
+  readonly #tearsSectors: boolean;
   /** Initial content lies below this: what is cut off and grown again reads as zeros. */
   #contentBytes: number;
   #size: number;
@@ -30,6 +35,8 @@ export class Media {
 
   constructor(options: MediaOptions) {
     this.#contentSeed = options.contentSeed;
+    this.#sectorBytes = Math.min(PAGE_SIZE, options.sectorBytes ?? SECTOR_BYTES_DEFAULT);
+    this.#tearsSectors = options.tearsSectors === true;
     this.#contentBytes = options.contentSeed === undefined ? 0 : options.size;
     this.#size = options.size;
     this.#durableSize = options.size;
@@ -149,8 +156,10 @@ export class Media {
     const now = this.#pages.get(page);
     if (now === undefined) return;
     const old = medium ?? this.#initialPage(page) ?? new Uint8Array(PAGE_SIZE);
-    for (let from = 0; from < PAGE_SIZE; from += SECTOR_BYTES) {
-      if (prng.chance(0.5)) now.set(old.subarray(from, from + SECTOR_BYTES), from);
+    for (let from = 0; from < PAGE_SIZE; from += this.#sectorBytes) {
+      if (!prng.chance(0.5)) continue;
+      const landed = this.#tearsSectors ? prng.below(this.#sectorBytes) : 0;
+      now.set(old.subarray(from + landed, from + this.#sectorBytes), from + landed);
     }
   }
 

@@ -3,7 +3,14 @@ import type { SegmentList } from '../../plan/request.js';
 import type { Request } from '../../transfer/request.js';
 import type { FaultRule } from './faults.js';
 import type { Media } from './media.js';
+import type { Place } from './place.js';
 import type { Prng } from './prng.js';
+
+/** What lands whole or not at all; or, torn, what any part of which lands. */
+export interface Sectors {
+  readonly bytes: number;
+  readonly torn: boolean;
+}
 
 export class Operation {
   /** Counted from 1, in the order of submission. */
@@ -39,13 +46,15 @@ export class Operation {
   }
 
   /** Moves bytes from … to of the request (counted from its start) between its memory and the medium. */
-  move(media: Media, from: number, to: number): void {
-    if (to <= from) return;
-    const { direction, segments, offset } = this.request;
-    if (direction === 'read') {
-      eachPiece(segments, from, to, (memory, at) => media.read(offset + at, memory));
-    } else if (this.#submitted !== null) media.write(offset + from, this.#submitted.subarray(from, to));
-    else eachPiece(segments, from, to, (memory, at) => media.write(offset + at, memory));
+  move(media: Media, place: Place, from: number, to: number): void {
+    const { direction, segments } = this.request;
+    place.each(this.request, from, to, (offset, bytes, start) => {
+      const end = start + bytes;
+      if (direction === 'read')
+        eachPiece(segments, start, end, (memory, at) => media.read(offset + at - start, memory));
+      else if (this.#submitted !== null) media.write(offset, this.#submitted.subarray(start, end));
+      else eachPiece(segments, start, end, (memory, at) => media.write(offset + at - start, memory));
+    });
   }
 
   /**
@@ -55,20 +64,21 @@ export class Operation {
    *      nothing  |····················|      all      |####################|      head  |##########··········|
    *      hole     |######·····#########|      any      |#·##·#··###·#·#·····|
    */
-  moveSome(media: Media, from: number, to: number, sectorBytes: number, prng: Prng): void {
+  moveSome(media: Media, place: Place, from: number, to: number, sectors: Sectors, prng: Prng): void {
     const shape = prng.pick(['nothing', 'all', 'head', 'hole', 'any']);
     const holeFrom = prng.between(from, to - 1);
     const holeTo = prng.between(holeFrom, to);
     const { offset } = this.request;
     for (let at = from; at < to; ) {
-      const next = Math.min(to, at + sectorBytes - ((offset + at) % sectorBytes));
+      const sectorEnd = at + sectors.bytes - ((offset + at) % sectors.bytes);
+      const next = Math.min(to, sectors.torn ? prng.between(at + 1, sectorEnd) : sectorEnd);
       if (
         shape === 'all' ||
         (shape === 'head' && at < holeFrom) ||
         (shape === 'hole' && (next <= holeFrom || at >= holeTo)) ||
         (shape === 'any' && prng.chance(0.5))
       )
-        this.move(media, at, next);
+        this.move(media, place, at, next);
       at = next;
     }
   }

@@ -2,6 +2,7 @@
 import { assert } from '../../base/assert.js';
 import { assertLimits, type Direction, type Limits } from '../../plan/limits.js';
 import type { Short } from '../../transfer/request.js';
+import type { Striping } from '../striping.js';
 import type { MemoryPlaces } from './checks.js';
 import type { Pump, SimClock } from './clock.js';
 import type { FaultRule } from './faults.js';
@@ -16,8 +17,17 @@ export interface SimOptions {
   /** Everything random follows from it. */
   readonly seed?: number | undefined;
   readonly name?: string | undefined;
-  /** A file grows when it is written past its end; a device has the size that it has. */
-  readonly kind?: 'file' | 'device' | undefined;
+  /**
+   * A file grows when it is written past its end; a device has the size that it has. A pipe is unseekable: what it
+   * holds is consumed once, in order; it ends when that is gone, and its reads may be short before.
+   */
+  readonly kind?: 'file' | 'device' | 'pipe' | undefined;
+  /** Of a pipe: how many bytes have passed already; then the offsets of a transfer count from there. */
+  readonly position?: number | undefined;
+  /** Of a pipe: how much it holds at a time; no answer is about more. */
+  readonly pipeBytes?: number | undefined;
+  /** Its bytes lie in objects, striped over them: it has a layout. */
+  readonly striping?: Striping | undefined;
   readonly size?: number | undefined;
   /** How far a file can grow beyond `size`: then the file system is full. */
   readonly spaceBytes?: number | undefined;
@@ -36,8 +46,14 @@ export interface SimOptions {
   readonly latency?: Latency | undefined;
   /** From the answer to the release; by default they come together. */
   readonly releaseLatency?: Latency | undefined;
-  /** What lands whole or not at all when a write fails. */
+  /** Writes are released by commits: when so many bytes wait, or so long after the first of them, or with a sync. */
+  readonly commits?: { readonly bytes: number; readonly afterNanos: number } | undefined;
+  /** What lands whole or not at all when a write fails or power is lost. Default 512. */
   readonly sectorBytes?: number | undefined;
+  /** Sectors are torn as well. */
+  readonly tearsSectors?: boolean | undefined;
+  /** False: it has no map of its holes. */
+  readonly mapsHoles?: boolean | undefined;
   /** Reads that end in a hole are answered short, with "hole". Needs contents 'zeros'. */
   readonly shortAtHole?: boolean | undefined;
   /** Codes of errors that certainly left everything as it was. */
@@ -47,7 +63,12 @@ export interface SimOptions {
   /** How unaligned ends of writes go: merged byte by byte, or by rewriting whole units of `endAlignment`. */
   readonly ends?: 'buffered' | 'rewrite' | undefined;
   readonly durable?: 'answer' | 'sync' | undefined;
-  /** False: `size` is undefined, as where nobody knows before the end. */
+  /**
+   * What a failed sync leaves behind. `loses` (the default): what it covered is lost though the next one succeeds, as
+   * Linux has it; `poisons`: the same, and every later sync fails; `keeps`: it stays dirty, and the next one covers it.
+   */
+  readonly failedSync?: 'loses' | 'poisons' | 'keeps' | undefined;
+  /** False: `size` is undefined until a read was answered with "end". */
   readonly knowsSize?: boolean | undefined;
   /** Where memory lies, to refuse misaligned memory; by default the real addresses. */
   readonly places?: MemoryPlaces | undefined;
@@ -67,12 +88,17 @@ export interface SimEvent {
   readonly kind: 'full' | 'submitted' | 'answered' | 'failed' | 'released';
   /** Of the request, counted from 1 in the order of submission; 0 for `full`. */
   readonly number: number;
+  readonly unit: string;
+  /** What a read was widened by before its payload. */
+  readonly headPadBytes: number;
+  /** Where the payload lies in the target, in order, by the target's own reckoning. */
+  readonly payload: readonly { readonly offset: number; readonly bytes: number }[];
   readonly nowNanos: number;
   readonly direction: Direction;
   readonly route: 'direct' | 'end';
   readonly offset: number;
   readonly bytes: number;
-  /** What an error may have changed: `offset` and `bytes`, or the units that a rewrite covers. */
+  /** What an error may have changed: the payload, or the blocks that a rewrite covers. Of a layout: see `payload`. */
   readonly touchedOffset: number;
   readonly touchedBytes: number;
   /** `answered`: how many bytes were moved. */
@@ -118,6 +144,24 @@ export const SIM_LIMITS: Limits = {
   boundaryBytes: 0,
   until: Number.POSITIVE_INFINITY,
 };
+
+/** Any byte from and to anywhere, in order: what an unseekable target asks. */
+export const PIPE_LIMITS: Limits = { ...SIM_LIMITS, memoryAlignment: 1, offsetAlignment: 1, endAlignment: 1 };
+
+export function newStats(): SimStats {
+  return {
+    submitted: 0,
+    answered: 0,
+    failed: 0,
+    released: 0,
+    refused: 0,
+    syncs: 0,
+    inFlight: 0,
+    inFlightMax: 0,
+    inFlightBytes: 0,
+    inFlightBytesMax: 0,
+  };
+}
 
 /** Limits by place: the zones in order. */
 export class Zones {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { DioriteError } from '../../base/errors.js';
 import type { Direction } from '../../plan/limits.js';
 import { Request, type RequestOwner, type Short } from '../../transfer/request.js';
+import type { Holes } from '../../transfer/target.js';
 import type { FaultRule } from './faults.js';
 import { SIM_LIMITS, type SimEvent, type SimOptions } from './options.js';
 import { SimTarget } from './sim-target.js';
@@ -52,6 +53,11 @@ class Bench {
 
   constructor(options: SimOptions = {}) {
     this.sim = new SimTarget({ pump: 'manual', places: ALIGNED, ...options });
+  }
+
+  get holes(): Holes {
+    assert.ok(this.sim.holes);
+    return this.sim.holes;
   }
 
   send(direction: Direction, offset: number, memory: Uint8Array, route?: 'direct' | 'end'): Request {
@@ -387,14 +393,14 @@ test('holes: the map, and zeroing', async () => {
   bench.sim.run();
   const map = async (): Promise<string[]> => {
     const ranges: string[] = [];
-    for await (const range of bench.sim.holes.map(0, 16_384)) ranges.push(`${range.offset}+${range.length}`);
+    for await (const range of bench.holes.map(0, 16_384)) ranges.push(`${range.offset}+${range.length}`);
     return ranges;
   };
   assert.deepEqual(await map(), ['4096+4096', '8192+4096']);
-  assert.equal(await bench.sim.holes.zero(4096, 4096), 'punched');
+  assert.equal(await bench.holes.zero(4096, 4096), 'punched');
   assert.deepEqual(await map(), ['8192+4096']);
-  assert.equal(bench.sim.holes.freshReadsZero, true);
-  assert.equal(new Bench({ kind: 'device', size: 4096 }).sim.holes.freshReadsZero, false);
+  assert.equal(bench.holes.freshReadsZero, true);
+  assert.equal(new Bench({ kind: 'device', size: 4096 }).holes.freshReadsZero, false);
 });
 
 test('the same seed gives the same run, another seed another', () => {
