@@ -4,7 +4,11 @@ import { BY_PLACE, BYTES, SMALL } from './limits.js';
 
 const STRIPING = { stripeUnitBytes: 16_384, stripeCount: 3, objectBytes: 65_536 };
 
-export const TARGETS = {
+export const TARGETS: {
+  readonly pipe: SimOptions;
+  readonly striped: SimOptions;
+  readonly [name: string]: SimOptions;
+} = {
   pipe: { kind: 'pipe', limits: { ...BYTES, bestBytes: 40_000 }, pipeBytes: 30_000 },
   striped: { limits: { ...BYTES, bestBytes: 40_000 }, striping: STRIPING },
   'striped over blocks': { limits: SMALL, striping: STRIPING },
@@ -19,4 +23,4 @@ export const TARGETS = {
   holes: { limits: SMALL, shortAtHole: true },
   'striped with holes': { limits: BYTES, shortAtHole: true, striping: STRIPING },
   'durable answers, torn sectors': { limits: SMALL, durable: 'answer', tearsSectors: true },
-} as const satisfies Record<string, SimOptions>;
+};
