@@ -5,6 +5,7 @@ export type { FaultedOperation, FaultKind, FaultRule } from './faults.js';
 export { Media, type MediaOptions } from './media.js';
 export {
   type Latency,
+  PIPE_LIMITS,
   SIM_LIMITS,
   type SimEvent,
   type SimOptions,
@@ -13,3 +14,4 @@ export {
 } from './options.js';
 export { Prng } from './prng.js';
 export { SimTarget } from './sim-target.js';
+export { type PublishStep, SimStore, type SimStoreOptions } from './store.js';
