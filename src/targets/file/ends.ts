@@ -63,7 +63,7 @@ export class EndWriter {
         fd: descriptors.fd,
         offset: request.offset,
         length: request.bytes,
-        flags: request.dsync ? RWF_DSYNC : 0,
+        flags: request.dsync && engine.supports(Op.WRITE, RWF_DSYNC) ? RWF_DSYNC : 0,
         segments: reachable(request, engine),
         buffered: true,
       });
@@ -112,7 +112,8 @@ export class EndWriter {
       if (read < Math.min(end, size) - start) return EIO;
     }
     overlay(request, bytes, request.offset - start);
-    const write: Command = { ...command, op: Op.WRITE, flags: request.dsync ? RWF_DSYNC : 0 };
+    const flags = request.dsync && engine.supports(Op.WRITE, RWF_DSYNC) ? RWF_DSYNC : 0;
+    const write: Command = { ...command, op: Op.WRITE, flags };
     const written = await run(engine, write);
     if (written < 0) return written;
     if (written < end - start) return EIO;

@@ -166,7 +166,7 @@ export class FileTarget implements Target {
     operation.fd = fd;
     operation.offset = this.seekable ? request.offset : -1;
     operation.length = request.bytes;
-    operation.flags = request.dsync && request.direction === 'write' ? RWF_DSYNC : 0;
+    operation.flags = request.dsync && request.direction === 'write' && this.#writesDurably ? RWF_DSYNC : 0;
     operation.segments = request.segments;
     operation.buffered = !direct;
     operation.instead = false;
@@ -198,7 +198,7 @@ export class FileTarget implements Target {
     operation.segments = null;
     this.#idle.push(operation);
     if (this.#io === 'drop-behind' && result > 0) void this.#dropBehind(request, result);
-    else this.#answer(request, result);
+    else this.#moved(request, result);
   }
 
   /**
@@ -220,6 +220,23 @@ export class FileTarget implements Target {
   #giveUpDirect(direction: Direction): void {
     this.#notDirect[direction] = 'a direct request was refused with EINVAL, and the same one through the cache was not';
     this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine);
+  }
+
+  get #writesDurably(): boolean {
+    return this.engine.supports(Op.WRITE, RWF_DSYNC);
+  }
+
+  #moved(request: Request, result: number): void {
+    const isLeft = request.dsync && request.direction === 'write' && result > 0 && !this.#writesDurably;
+    if (isLeft) void this.#syncAfter(request, result);
+    else this.#answer(request, result);
+  }
+
+  /** node:fs cannot pass RWF_DSYNC: a sync of all stands behind each write that is to be durable. */
+  async #syncAfter(request: Request, result: number): Promise<void> {
+    const failed = await run(this.engine, { op: Op.FDATASYNC, fd: this.#descriptors.fd });
+    if (failed < 0) this.#inode.poison(errnoError(failed, 'fdatasync', this.name));
+    this.#answer(request, failed < 0 ? failed : result);
   }
 
   #answer(request: Request, result: number): void {
@@ -264,7 +281,7 @@ export class FileTarget implements Target {
 
   /** By the end writer: an unaligned end came back. */
   endCompleted(request: Request, result: number): void {
-    this.#answer(request, result);
+    this.#moved(request, result);
   }
 
   // ---- what the kernel did ---------------------------------------------------------------------------------------
