@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
 import { PAGE_SIZE, toOffset } from '../base/integers.js';
 import type { PageSource } from './page-source.js';
-import { type Apart, type Bvec, memoryGone, Segments } from './segments.js';
+import { ABSENT, type Bvec, memoryGone, type Paged, Segments } from './segments.js';
 
 /** Page numbers are held in Int32Arrays. */
 const PAGES_MAX = 2 ** 31;
@@ -31,11 +31,11 @@ function fromViews(
     views.push(view);
     lengths.push(view.length);
   }
-  return new Segments(kind, lengths, { views });
+  return new Segments(kind, lengths, views);
 }
 
 /** The view as bytes. One whose buffer is gone has length 0, too: it is refused, an empty one is not. */
-function bytesOf(view: unknown, nameOf: (index: number) => string, index: number): Uint8Array {
+export function bytesOf(view: unknown, nameOf: (index: number) => string, index: number): Uint8Array {
   if (view instanceof Uint8Array && view.length > 0) return view;
   if (!ArrayBuffer.isView(view)) throw errors.invalidType(nameOf(index), VIEW, view);
   try {
@@ -48,15 +48,39 @@ function bytesOf(view: unknown, nameOf: (index: number) => string, index: number
   }
 }
 
+/** The pages of a cache, by index. */
+export interface PageCacheIndex {
+  /** The number of the page at this index, as its source has it; −1: the cache does not have that page. */
+  pageAt(index: number): number;
+}
+
 export function segmentsOfBvecs(bvecs: readonly Bvec[], pages: PageSource): Segments {
   if (!Array.isArray(bvecs)) throw errors.invalidType('bvecs', 'an array of { page, offset, length }', bvecs);
-  if (typeof pages?.viewOf !== 'function') throw errors.invalidType('pages', 'a PageSource', pages);
   const copies: Bvec[] = [];
   for (let i = 0, count = bvecs.length; i < count; i++) copies.push(checkedBvec(bvecs[i], `bvecs[${i}]`));
   const list = new PieceList(pages);
-  for (const bvec of copies) list.push(bvec);
-  const lengths = copies.map((bvec) => bvec.length);
-  return new Segments('bvec', lengths, { views: list.views, apart: list, bvecs: copies, pages });
+  for (const bvec of copies) list.segment(bvec);
+  return list.end('bvec', 0);
+}
+
+/** One segment, of a piece for each page, present or not. */
+export function segmentsOfCache(cache: PageCacheIndex, pages: PageSource, start: number, count: number): Segments {
+  if (typeof cache?.pageAt !== 'function') throw errors.invalidType('cache', 'an object with pageAt(index)', cache);
+  const first = toOffset(start, 'start');
+  const bytes = toOffset(count, 'count');
+  const list = new PieceList(pages);
+  list.segmentLengths.push(bytes);
+  for (let at = first, end = toOffset(first + bytes, 'start + count'); at < end; ) {
+    const offset = at % PAGE_SIZE;
+    const length = Math.min(PAGE_SIZE - offset, end - at);
+    const index = (at - offset) / PAGE_SIZE;
+    const page = cache.pageAt(index);
+    if (!Number.isInteger(page) || page < -1 || page >= PAGES_MAX)
+      throw errors.outOfRange(`cache.pageAt(${index})`, 'a page number below 2 ** 31, or -1', page);
+    list.piece({ page, offset, length }, page < 0 ? ABSENT : list.viewOf(page, offset, length), at - first);
+    at += length;
+  }
+  return list.end('xarray', bytes);
 }
 
 function checkedBvec(value: unknown, name: string): Bvec {
@@ -72,50 +96,66 @@ function checkedBvec(value: unknown, name: string): Bvec {
   return bvec;
 }
 
-/** Where the bytes of bvecs lie. Pages of one bvec whose memory meets in one buffer are one piece. */
-class PieceList implements Apart {
-  readonly views: Uint8Array[] = [];
+/** Where pages lie. Those of one bvec whose memory meets in one buffer are one piece. */
+class PieceList implements Paged {
+  readonly pages: PageSource;
+  readonly bvecs: Bvec[] = [];
+  readonly segmentOf: number[] = [];
   readonly offsets: number[] = [];
-  readonly firstPiece: number[] = [0];
-  readonly #pages: PageSource;
+  readonly segmentLengths: number[] = [];
+  readonly #views: Uint8Array[] = [];
 
   constructor(pages: PageSource) {
-    this.#pages = pages;
+    if (typeof pages?.viewOf !== 'function') throw errors.invalidType('pages', 'a PageSource', pages);
+    this.pages = pages;
   }
 
-  push(bvec: Bvec): void {
-    let page = bvec.page + Math.floor(bvec.offset / PAGE_SIZE);
-    let from = bvec.offset % PAGE_SIZE;
-    let piece: Uint8Array | null = null;
+  segment(bvec: Bvec): void {
+    this.segmentLengths.push(bvec.length);
+    let { page, offset } = bvec;
+    let view = ABSENT;
     let length = 0;
-    for (let done = 0; done < bvec.length; page++) {
-      const size = Math.min(PAGE_SIZE - from, bvec.length - done);
-      const view = this.#pages.viewOf(page, from, size);
-      assert(view.byteLength === size, 'viewOf gives as many bytes as it is asked for');
-      if (piece?.buffer !== view.buffer || piece.byteOffset + length !== view.byteOffset) {
-        this.#add(piece, length);
-        this.offsets.push(done);
-        piece = view;
+    for (let done = 0; done < bvec.length; ) {
+      const at = bvec.offset + done;
+      const size = Math.min(PAGE_SIZE - (at % PAGE_SIZE), bvec.length - done);
+      const next = this.viewOf(bvec.page + Math.floor(at / PAGE_SIZE), at % PAGE_SIZE, size);
+      if (length > 0 && (next.buffer !== view.buffer || next.byteOffset !== view.byteOffset + length)) {
+        this.piece({ page, offset, length }, view, done - length);
+        page = bvec.page + Math.floor(at / PAGE_SIZE);
+        offset = at % PAGE_SIZE;
         length = 0;
       }
+      if (length === 0) view = next;
       length += size;
       done += size;
-      from = 0;
     }
-    this.#add(piece, length);
-    this.firstPiece.push(this.views.length);
+    this.piece({ page, offset, length }, view, bvec.length - length);
   }
 
-  #add(piece: Uint8Array | null, length: number): void {
-    if (piece === null) return;
-    this.views.push(piece.length === length ? piece : new Uint8Array(piece.buffer, piece.byteOffset, length));
+  viewOf(page: number, from: number, size: number): Uint8Array {
+    const view = this.pages.viewOf(page, from, size);
+    assert(view.byteLength === size, 'viewOf gives as many bytes as it is asked for');
+    return view;
+  }
+
+  /** `view` is where it begins. */
+  piece(bvec: Bvec, view: Uint8Array, offsetInSegment: number): void {
+    const isWhole = view.length === bvec.length || view === ABSENT;
+    this.bvecs.push(bvec);
+    this.#views.push(isWhole ? view : new Uint8Array(view.buffer, view.byteOffset, bvec.length));
+    this.segmentOf.push(this.segmentLengths.length - 1);
+    this.offsets.push(offsetInSegment);
+  }
+
+  /** `endOffset`: bytes consumed of the current segment, as it is told at the end. */
+  end(kind: 'bvec' | 'xarray', endOffset: number): Segments {
+    this.offsets.push(endOffset);
+    const lengths = this.bvecs.map((bvec) => bvec.length);
+    return new Segments(kind, lengths, this.#views, this);
   }
 }
 
 /** One segment of `count` bytes that lie nowhere. */
 export function segmentOfNothing(count: number): Segments {
-  return new Segments('discard', [toOffset(count, 'count')], {
-    views: [],
-    apart: { firstPiece: [0, 0], offsets: [] },
-  });
+  return new Segments('discard', [toOffset(count, 'count')], []);
 }

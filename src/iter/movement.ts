@@ -1,21 +1,25 @@
 // Where an iterator stands, and the two steps that all its movement is made of.
 import { assert } from '../base/assert.js';
+import { errors } from '../base/errors.js';
 import type { Segments } from './segments.js';
 
 /** What `saveState` fills and `restore` takes. A plain object, to be used again and again. */
 export interface IterState {
-  /** Index of the current segment; the number of segments once all are consumed. */
+  /** Index of the current piece (of all that a queue ever had): of the segment, save where one lies apart. */
   segment: number;
-  /** Bytes consumed of the current segment. */
+  /** Bytes consumed of it. */
   iovOffset: number;
   /** Bytes left; the segments may hold more (see truncate). */
   count: number;
 }
 
 export class Position implements IterState {
+  /** Index in the lists as they are now. */
   segment = 0;
   iovOffset = 0;
   count: number;
+  /** Pieces that had been dropped when `segment` was last counted. */
+  dropped = 0;
   /** A walk calls back from here: the iterator may not be moved. */
   walked = false;
 
@@ -23,11 +27,22 @@ export class Position implements IterState {
     this.count = count;
   }
 
-  set(state: IterState): void {
-    this.segment = state.segment;
-    this.iovOffset = state.iovOffset;
-    this.count = state.count;
+  set(segment: number, iovOffset: number, count: number, dropped: number): void {
+    this.segment = segment;
+    this.iovOffset = iovOffset;
+    this.count = count;
+    this.dropped = dropped;
   }
+}
+
+/** A queue may have dropped segments since the position was last used. */
+export function catchUp(segments: Segments, at: Position): void {
+  const behind = segments.dropped - at.dropped;
+  if (behind === 0) return;
+  if (at.segment < behind)
+    throw errors.make('ERR_DIORITE_ITERATOR_BOUNDS', 'The queue has dropped the segments at the position');
+  at.segment -= behind;
+  at.dropped = segments.dropped;
 }
 
 /** How many bytes lie between the first segment's start and the position. */

@@ -44,13 +44,20 @@ describe('PortablePages', () => {
     assert.throws(() => source.viewOf(again[0] ?? -1, 0, 1), ASSERTION);
   });
 
-  it('refuses a page that nobody holds, of a buffer of which others are held', () => {
+  it('holds a whole buffer, beside single pages of it', () => {
     const source = new PortablePages();
-    const pages = take(source, new ArrayBuffer(4 * PAGE_SIZE), 0, PAGE_SIZE);
-    const [first = 0] = pages;
-    assert.throws(() => source.viewOf(first + 1, 0, 1), ASSERTION);
-    assert.throws(() => source.put(Int32Array.of(first + 1), 0, 1), ASSERTION);
-    assert.throws(() => source.viewOf(first + 4, 0, 1), ASSERTION);
+    const buffer = new ArrayBuffer(4 * PAGE_SIZE);
+    const first = source.hold(buffer);
+    const [third = 0] = take(source, buffer, 2 * PAGE_SIZE, 1);
+    assert.equal(third, first + 2);
+    source.release(buffer);
+    assert.equal(source.viewOf(third, 0, 1).byteOffset, 2 * PAGE_SIZE);
+    source.put(Int32Array.of(third), 0, 1);
+    assert.equal(source.held, 0);
+    assert.throws(() => source.release(buffer), ASSERTION);
+    assert.throws(() => source.viewOf(third, 0, 1), ASSERTION);
+    structuredClone(buffer, { transfer: [buffer] });
+    assert.throws(() => source.hold(buffer), { code: 'ERR_DIORITE_DETACHED' });
   });
 
   it('refuses memory that is gone, with nothing taken', () => {

@@ -1,10 +1,13 @@
-// The list of segments that an iterator walks: never changed once it is made, and shared by duplicates.
+// The list of segments that an iterator walks, shared by duplicates: never changed once it is made, but for a queue's.
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
 import type { PageSource } from './page-source.js';
 
-/** As in linux/uio.h. `ubuf`, `iovec`: the caller's memory. `kvec`, `bvec`: the library's, which needs no pin. */
-export type IterKind = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'discard';
+/**
+ * As in linux/uio.h. `ubuf`, `iovec`: the caller's memory. `kvec`, `bvec`: the library's, which needs no pin. `xarray`:
+ * pages of a cache by index. `folioq`: a queue that grows.
+ */
+export type IterKind = 'ubuf' | 'iovec' | 'kvec' | 'bvec' | 'xarray' | 'folioq' | 'discard';
 
 /** `length` bytes from byte `offset` of a page on. Both may pass PAGE_SIZE: the pages that follow have the next numbers. */
 export interface Bvec {
@@ -13,109 +16,122 @@ export interface Bvec {
   readonly length: number;
 }
 
-/** Where the bytes of segments lie. */
-export interface Pieces {
-  /** By piece: exactly its bytes. */
-  readonly views: readonly Uint8Array[];
-  /** Left out where each segment is one piece. */
-  readonly apart?: Apart;
-  readonly bvecs?: readonly Bvec[];
-  readonly pages?: PageSource;
+/** Pages by number, and what the kernel calls segments, where they are not the pieces. */
+export interface Paged {
+  readonly pages: PageSource;
+  /** By piece. A page below 0: it is not there. */
+  readonly bvecs: Bvec[];
+  /** By piece: the segment that it belongs to; and, one more for the end, how many bytes of it come before. */
+  readonly segmentOf: number[];
+  readonly offsets: number[];
+  /** By segment. */
+  readonly segmentLengths: number[];
 }
 
-/** Pieces that are not segments. */
-export interface Apart {
-  /** By segment, and one more: the pieces up to there. */
-  readonly firstPiece: readonly number[];
-  /** By piece: bytes of the same segment before it. */
-  readonly offsets: readonly number[];
-}
-
-const IN_LIST = 'an index lies within its list';
+/** Stands for the memory of a page that is not there. */
+export const ABSENT: Uint8Array = new Uint8Array(0);
 
 /**
- * Segments are what the kernel counts; pieces are where their bytes lie. A view is one piece; a bvec whose pages lie
- * apart is several, and an empty one is none.
+ * Segments are what the kernel counts; pieces are where their bytes lie, and what positions count. A view is one piece;
+ * a bvec whose pages lie apart is several, and an xarray has one for each page.
  *
  *      segment        0              1           2 (empty)
- *                |---------|-------------------|          lengths: 10, 20, 0      firstPiece: 0, 1, 3, 3
- *      piece          0         1         2
- *                |---------|---------|---------|          piece lengths: 10, 10, 10    offsets: 0, 0, 10
+ *                |---------|-------------------|
+ *      piece          0         1         2      3        lengths: 10, 10, 10, 0     segmentOf: 0, 1, 1, 2
  *
- * The arrays are open to the walkers, which read them in place: a page costs less than a few calls that V8 does not
+ * The lists are open to the walkers, which read them in place: a page costs less than a few calls that V8 does not
  * inline. Plain arrays, as it then knows that nearly all these numbers are small integers.
  */
 export class Segments {
   readonly kind: IterKind;
-  readonly count: number;
   /** The sum of all lengths. */
-  readonly bytes: number;
-  /** Where a bvec's page numbers come from. */
-  readonly pages: PageSource | null;
-  /** By segment. */
-  readonly lengths: readonly number[];
-  readonly bvecs: readonly Bvec[];
-  /** By piece: exactly its bytes; and what they said of themselves at first, since that changes with their buffer. */
-  readonly views: readonly Uint8Array[];
-  readonly buffers: readonly ArrayBufferLike[];
-  readonly starts: readonly number[];
-  readonly pieceLengths: readonly number[];
-  readonly #apart: Apart | null;
-  /** Bytes of all segments before this one, count + 1 of them; made when it is first asked for. */
+  bytes = 0;
+  /** Pieces that a queue has let go of. */
+  dropped = 0;
+  /** Walks that are under way: the lists may not shrink. */
+  walks = 0;
+  readonly lengths: number[];
+  /** Exactly the bytes of each; and what the views said of themselves at first, since that changes with their buffer. */
+  readonly views: Uint8Array[];
+  readonly buffers: ArrayBufferLike[] = [];
+  readonly starts: number[] = [];
+  readonly paged: Paged | null;
+  /** Bytes of all pieces before this one, one more than there are pieces; made when it is first asked for. */
   #before: Float64Array | null = null;
 
-  constructor(kind: IterKind, lengths: readonly number[], pieces: Pieces) {
+  constructor(kind: IterKind, lengths: number[], views: Uint8Array[], paged: Paged | null = null) {
+    this.kind = kind;
+    this.lengths = lengths;
+    this.views = views;
+    this.paged = paged;
     let bytes = 0;
     for (const length of lengths) bytes += length;
-    if (bytes > Number.MAX_SAFE_INTEGER) throw errors.outOfRange('memory', 'at most 2 ** 53 - 1 bytes in all', bytes);
-    this.kind = kind;
-    this.count = lengths.length;
-    this.bytes = bytes;
-    this.pages = pieces.pages ?? null;
-    this.lengths = lengths;
-    this.bvecs = pieces.bvecs ?? [];
-    this.views = pieces.views;
-    this.buffers = pieces.views.map((view) => view.buffer);
-    this.starts = pieces.views.map((view) => view.byteOffset);
-    this.pieceLengths = pieces.apart === undefined ? lengths : pieces.views.map((view) => view.length);
-    this.#apart = pieces.apart ?? null;
+    this.#add(bytes);
+    // Pushed, not mapped: V8 then knows that the lists have no holes.
+    for (const view of views) {
+      this.buffers.push(view.buffer);
+      this.starts.push(view.byteOffset);
+    }
   }
 
-  lengthOf(segment: number): number {
-    const length = this.lengths[segment];
-    assert(length !== undefined, IN_LIST);
+  #add(bytes: number): void {
+    const sum = this.bytes + bytes;
+    if (sum > Number.MAX_SAFE_INTEGER) throw errors.outOfRange('memory', 'at most 2 ** 53 - 1 bytes in all', sum);
+    this.bytes = sum;
+    this.#before = null;
+  }
+
+  /** One more at a queue's tail. */
+  append(view: Uint8Array): void {
+    this.#add(view.length);
+    this.lengths.push(view.length);
+    this.views.push(view);
+    this.buffers.push(view.buffer);
+    this.starts.push(view.byteOffset);
+  }
+
+  /** A queue lets go of its first `count`. */
+  drop(count: number): void {
+    if (this.walks > 0) throw errors.make('ERR_DIORITE_ITERATOR_BUSY', 'The queue is being walked and may only grow');
+    this.#add(-this.before(count));
+    for (const list of [this.lengths, this.views, this.buffers, this.starts]) list.splice(0, count);
+    this.dropped += count;
+  }
+
+  lengthOf(piece: number): number {
+    const length = this.lengths[piece];
+    assert(length !== undefined, 'the segments hold what the count says');
     return length;
   }
 
-  /** Bytes of all segments before this one; `segment` may be `count`. */
-  before(segment: number): number {
-    this.#before ??= sumsOf(this.lengths);
-    const sum = this.#before[segment];
-    assert(sum !== undefined, IN_LIST);
+  /** Bytes of all pieces before this one, which may be one past the last. */
+  before(piece: number): number {
+    if (this.#before === null) {
+      this.#before = new Float64Array(this.lengths.length + 1);
+      let sum = 0;
+      for (let i = 0; i < this.lengths.length; i++) this.#before[i + 1] = sum += this.lengthOf(i);
+    }
+    const sum = this.#before[piece];
+    assert(sum !== undefined, 'an index lies within its list');
     return sum;
   }
 
-  /** The piece that a byte lies in; `offset` counts from the segment's start, and lies within it. */
-  pieceAt(segment: number, offset: number): number {
-    if (this.#apart === null) return segment;
-    const { firstPiece, offsets } = this.#apart;
-    let low = firstPiece[segment];
-    let high = firstPiece[segment + 1];
-    assert(low !== undefined && high !== undefined && low < high, 'a segment that holds a byte has a piece');
-    while (low + 1 < high) {
-      const middle: number = (low + high) >>> 1;
-      if ((offsets[middle] ?? 0) <= offset) low = middle;
-      else high = middle;
-    }
-    return low;
+  /** Segments from the one of this piece on. */
+  segmentsFrom(piece: number): number {
+    if (this.paged === null) return this.lengths.length - piece;
+    const { segmentOf, segmentLengths } = this.paged;
+    return segmentLengths.length - (segmentOf[piece] ?? segmentLengths.length);
   }
 
-  /** Bytes of the same segment before this piece. */
-  pieceOffset(piece: number): number {
-    if (this.#apart === null) return 0;
-    const offset = this.#apart.offsets[piece];
-    assert(offset !== undefined, IN_LIST);
-    return offset;
+  /** Bytes of the segment before this piece, and of the whole segment: 0 at the end. */
+  offsetOf(piece: number): number {
+    return this.paged?.offsets[piece] ?? 0;
+  }
+
+  segmentLength(piece: number): number {
+    return (
+      (this.paged === null ? this.lengths[piece] : this.paged.segmentLengths[this.paged.segmentOf[piece] ?? -1]) ?? 0
+    );
   }
 }
 
@@ -124,19 +140,13 @@ export class Segments {
  * on a resizable buffer that has shrunk is shorter than it was. (Asking the buffer itself is a call.)
  */
 export function mustHold(view: Uint8Array, length: number): void {
-  if (view.length < length) throw memoryGone('a segment of the iterator');
+  if (view.length < length) throw view === ABSENT ? pageAbsent() : memoryGone('a segment of the iterator');
+}
+
+export function pageAbsent(): Error {
+  return errors.make('ERR_DIORITE_ITERATOR_BOUNDS', 'The cache had no page at the position when the iterator was made');
 }
 
 export function memoryGone(what: string, cause?: unknown): Error {
   return errors.make('ERR_DIORITE_DETACHED', `The memory of ${what} was transferred, detached or shrunk`, { cause });
-}
-
-function sumsOf(lengths: readonly number[]): Float64Array {
-  const sums = new Float64Array(lengths.length + 1);
-  let sum = 0;
-  for (const [index, length] of lengths.entries()) {
-    sum += length;
-    sums[index + 1] = sum;
-  }
-  return sums;
 }

@@ -4,7 +4,7 @@ import { errors } from '../base/errors.js';
 import { PAGE_SIZE } from '../base/integers.js';
 import { type IterState, type Position, stepForward } from './movement.js';
 import type { PageSource } from './page-source.js';
-import { mustHold, type Segments } from './segments.js';
+import { mustHold, pageAbsent, type Segments } from './segments.js';
 
 /** A contiguous piece of memory. A plain object that `peekRun` fills, to be used again and again. */
 export interface Run {
@@ -19,11 +19,8 @@ export type PageCallback = (page: number, from: number, size: number) => void | 
 // biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing accepts
 export type RunCallback = (buffer: ArrayBufferLike, byteOffset: number, size: number) => void | boolean;
 
+const HELD = 'the segments hold what the count says';
 const NO_MEMORY: ArrayBuffer = new ArrayBuffer(0);
-
-export function newRun(): Run {
-  return { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
-}
 
 /**
  * The longest run at the position, at most `maxBytes`, to `run`. Neighbours merge inside one ArrayBuffer only: two
@@ -33,24 +30,22 @@ export function peekRun(segments: Segments, at: IterState, run: Run, maxBytes: n
   const limit = Math.min(maxBytes, at.count);
   run.length = 0;
   if (limit === 0) return 0;
-  const { lengths, views, buffers, starts, pieceLengths } = segments;
-  // A position may stand before empty segments, or at the end of its own: the byte that it means is further on.
-  let segment = at.segment;
+  const { lengths, views, buffers, starts } = segments;
+  // A position may stand before empty pieces, or at the end of its own: the byte that it means is further on.
+  let piece = at.segment;
   let offset = at.iovOffset;
-  for (let passed = lengths[segment]; passed !== undefined && offset >= passed; passed = lengths[++segment])
+  for (let passed = lengths[piece]; passed !== undefined && offset >= passed; passed = lengths[++piece])
     offset -= passed;
-  const piece = segments.pieceAt(segment, offset);
-  offset -= segments.pieceOffset(piece);
   const view = views[piece];
   const buffer = buffers[piece];
-  const whole = pieceLengths[piece];
-  assert(view !== undefined && buffer !== undefined && whole !== undefined, 'the segments hold what the count says');
+  const whole = lengths[piece];
+  assert(view !== undefined && buffer !== undefined && whole !== undefined, HELD);
   mustHold(view, whole);
   const start = (starts[piece] ?? 0) + offset;
   let length = whole - offset;
   for (let next = piece + 1; length < limit; next++) {
     const neighbour = views[next];
-    const more = pieceLengths[next];
+    const more = lengths[next];
     if (neighbour === undefined || more === undefined) break;
     if (more === 0) continue;
     if (buffers[next] !== buffer || starts[next] !== start + length) break;
@@ -76,42 +71,62 @@ function accepted(result: unknown): boolean {
   return true;
 }
 
-/** Walks until `size` bytes are accepted or the iterator ends; `step` returns false to stop. Returns what was accepted. */
-function walk(at: Position, size: number, step: (maxBytes: number) => boolean): number {
-  const start = at.count;
-  const end = start - Math.min(size, start);
+/** One step of a walk: at least a byte of `maxBytes`, or false to stop. */
+interface Walker {
+  step(segments: Segments, at: Position, maxBytes: number): boolean;
+}
+
+/**
+ * Walks until `size` bytes are accepted or the iterator ends. Returns what was accepted. Where that is nothing, the
+ * position is as it was: not even empty segments are dropped.
+ */
+function walk(segments: Segments, at: Position, size: number, walker: Walker): number {
+  const { segment, iovOffset, count: start } = at;
+  const end = size < start ? start - size : 0; // small integers remain small integers
   at.walked = true;
+  segments.walks++;
   try {
     while (at.count > end) {
       const before = at.count;
-      if (!step(before - end)) break;
+      if (!walker.step(segments, at, before - end)) break;
       assert(at.count < before, 'each step of a walk consumes a byte');
     }
   } finally {
+    segments.walks--;
     at.walked = false;
+    if (at.count === start) at.set(segment, iovOffset, start, at.dropped);
+    else stepForward(segments, at, 0);
   }
   return start - at.count;
 }
 
 export function forEachRun(segments: Segments, at: Position, size: number, f: RunCallback): number {
-  const run = newRun(); // its own: f may start other walks
-  return walk(at, size, (maxBytes) => {
+  const run: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 }; // its own: f may start other walks
+  const step = (_: Segments, __: Position, maxBytes: number): boolean => {
     const length = peekRun(segments, at, run, maxBytes);
     if (!accepted(f(run.buffer, run.byteOffset, length))) return false;
     stepForward(segments, at, length);
     return true;
-  });
+  };
+  return walk(segments, at, size, { step });
 }
 
-/** The medium-sized batch: large enough that what `get` and `put` cost by the call vanishes in the pages. */
+/** The medium-sized batch: large enough that what a call of the source costs vanishes in the pages. */
 const BATCH_PAGES = 64;
-/** Arrays that no walk uses now. A walk within a walk takes another one; beyond this depth they are garbage. */
+/** A longer walk has one of its own, sized by what is asked, up to 4 KiB of numbers: more holds more, and wins nothing. */
+const LONG_BATCH_PAGES = 1024;
+/** Walks that are not under way. A walk within a walk takes another one; beyond this depth they are garbage. */
 const SPARE_MAX = 8;
-const spareBatches: Int32Array[] = [];
+/** Buffers that a walk holds at a time. */
+const HELD_MAX = 16;
+const spareWalks: PageWalk[] = [];
+/** V8 folds a module's own constants into its code, and loads imported ones, and divides by them, each time. */
+const PAGE = PAGE_SIZE;
+const IN_PAGE = PAGE_SIZE - 1;
 
 /**
- * Pages are held while they are offered, and put back batch by batch, all of them, accepted or not: who wants one
- * for longer takes it from the source itself.
+ * Pages are held while they are offered, and given back afterwards, all of them, accepted or not: who wants one for
+ * longer takes it from the source itself. With `keep`, those that were accepted stay taken, for the caller to put.
  *
  *      segment     |······[=====|=========|=========|=====]·|
  *      fragments          from..PAGE  0..PAGE    …   0..size       from + size ≤ PAGE_SIZE
@@ -122,80 +137,175 @@ export function forEachPage(
   size: number,
   f: PageCallback,
   source: PageSource,
+  keep = false,
 ): number {
-  const batch = spareBatches.pop() ?? new Int32Array(BATCH_PAGES);
+  const walker = spareWalks.pop() ?? new PageWalk();
+  walker.begin(segments, f, source, keep);
   try {
-    return walk(at, size, (maxBytes) => offerBatch(segments, at, maxBytes, f, source, batch));
+    return walk(segments, at, size, walker);
   } finally {
-    if (spareBatches.length < SPARE_MAX) spareBatches.push(batch);
+    walker.end();
+    if (spareWalks.length < SPARE_MAX) spareWalks.push(walker);
   }
 }
 
-/** Takes as many pages of the current segment as the source gives at once, offers them, and puts them back. */
-function offerBatch(
-  segments: Segments,
-  at: Position,
-  maxBytes: number,
-  f: PageCallback,
-  source: PageSource,
-  batch: Int32Array,
-): boolean {
-  stepForward(segments, at, 0);
-  // Views are one piece each.
-  const view = segments.views[at.segment];
-  const buffer = segments.buffers[at.segment];
-  const whole = segments.lengths[at.segment];
-  assert(view !== undefined && buffer !== undefined && whole !== undefined, 'the segments hold what the count says');
-  mustHold(view, whole);
-  const byteOffset = (segments.starts[at.segment] ?? 0) + at.iovOffset;
-  const length = Math.min(whole - at.iovOffset, maxBytes);
+const NO_CALLBACK: PageCallback = () => false;
+
+/** Pages that are numbered in a row are offered as they come; others come from the source in batches. */
+class PageWalk implements Walker {
+  readonly #spare: Int32Array = new Int32Array(BATCH_PAGES);
+  #batch: Int32Array = this.#spare;
+  #f: PageCallback = NO_CALLBACK;
+  #source: PageSource | null = null;
+  #keep = false;
+  #inRows = false;
+  /** What is held, the oldest at #next; the numbers of its first pages, and where in those it begins. */
+  readonly #held: ArrayBufferLike[] = [];
+  readonly #firsts: number[] = [];
+  readonly #inPages: number[] = [];
+  #next = 0;
+
+  begin(segments: Segments, f: PageCallback, source: PageSource, keep: boolean): void {
+    this.#f = f;
+    this.#source = source;
+    this.#keep = keep;
+    this.#inRows = segments.paged !== null || (source.hold !== undefined && !keep);
+  }
+
+  end(): void {
+    const source = this.#source;
+    this.#batch = this.#spare;
+    this.#f = NO_CALLBACK;
+    this.#source = null;
+    this.#next = 0;
+    for (let buffer = this.#held.pop(); buffer !== undefined; buffer = this.#held.pop()) source?.release?.(buffer);
+  }
+
+  step(segments: Segments, at: Position, maxBytes: number): boolean {
+    stepForward(segments, at, 0);
+    const source = this.#source;
+    assert(source !== null, 'a walk is begun before it steps');
+    return this.#inRows
+      ? this.#offerRow(segments, at, maxBytes, source)
+      : this.#offerBatch(segments, at, maxBytes, source);
+  }
+
+  /** Bvecs name their pages, which somebody holds anyway; and the source holds whole buffers. */
+  #offerRow(segments: Segments, at: Position, maxBytes: number, source: PageSource): boolean {
+    const f = this.#f;
+    const { lengths, starts, buffers } = segments;
+    const bvecs = segments.paged?.bvecs;
+    const end = at.count - maxBytes;
+    // The position lives in locals: nobody else may move it meanwhile, and f sees it in `at`.
+    let { segment, iovOffset, count } = at;
+    let piece = -1;
+    let length = 0;
+    let first = 0;
+    let begin = 0;
+    let buffer: ArrayBufferLike | undefined;
+    let inPage = 0;
+    let room = 0;
+    // What is known of a buffer is looked at again after so many: f may have taken it away.
+    for (let pages = 0; pages < BATCH_PAGES && count > end; pages++) {
+      if (segment !== piece) {
+        piece = segment;
+        length = lengths[piece] ?? 0;
+        if (length === 0) {
+          segment++;
+          continue;
+        }
+        const bvec = bvecs?.[piece];
+        if (bvec !== undefined) {
+          if (bvec.page < 0) throw pageAbsent();
+          first = bvec.page;
+          begin = bvec.offset;
+        } else {
+          const start = starts[piece] ?? 0;
+          if (buffers[piece] !== buffer || start + length > room) {
+            buffer = buffers[piece] ?? NO_MEMORY;
+            room = buffer.byteLength;
+            const known = start + length > room ? -1 : this.#held.indexOf(buffer);
+            const held = known >= 0 ? known : this.#hold(segments, piece, source);
+            first = this.#firsts[held] ?? 0;
+            inPage = this.#inPages[held] ?? 0;
+          }
+          begin = inPage + start;
+        }
+      }
+      const from = (begin + iovOffset) & IN_PAGE;
+      const size = Math.min(PAGE - from, length - iovOffset, count - end);
+      assert(size > 0, HELD);
+      if (!accepted(f(first + (begin + iovOffset - from) / PAGE, from, size))) return false;
+      count -= size;
+      iovOffset += size;
+      if (iovOffset === length) {
+        iovOffset = 0;
+        segment++;
+      }
+      at.count = count;
+      at.segment = segment;
+      at.iovOffset = iovOffset;
+    }
+    return true;
+  }
+
+  /** Holds the buffer of a piece, and says where it is noted. The last few stay: scattered memory comes back to them. */
+  #hold(segments: Segments, piece: number, source: PageSource): number {
+    const inPage = inPageOf(segments, piece, source);
+    const buffer = segments.buffers[piece] ?? NO_MEMORY;
+    const first = source.hold?.(buffer) ?? 0;
+    const at = this.#next;
+    const oldest = this.#held[at];
+    if (oldest !== undefined) source.release?.(oldest);
+    this.#held[at] = buffer;
+    this.#firsts[at] = first;
+    this.#inPages[at] = inPage;
+    this.#next = (at + 1) % HELD_MAX;
+    return at;
+  }
+
+  #offerBatch(segments: Segments, at: Position, maxBytes: number, source: PageSource): boolean {
+    const { segment } = at;
+    const buffer = segments.buffers[segment] ?? NO_MEMORY;
+    const inPage = inPageOf(segments, segment, source);
+    const byteOffset = (segments.starts[segment] ?? 0) + at.iovOffset;
+    let left = Math.min(segments.lengthOf(segment) - at.iovOffset, maxBytes);
+    let from = (inPage + byteOffset) & IN_PAGE;
+    const batch = this.#batchFor(maxBytes);
+    const wanted = Math.min(batch.length, Math.ceil((from + left) / PAGE));
+    const got = source.get(buffer, byteOffset, left, batch, 0, wanted);
+    assert(got >= 1 && got <= wanted, 'a page source gives at least one page and no more than asked');
+    let offered = 0;
+    try {
+      for (; offered < got; offered++) {
+        const size = Math.min(PAGE - from, left);
+        if (!accepted(this.#f(batch[offered] ?? -1, from, size))) return false;
+        stepForward(segments, at, size);
+        left -= size;
+        from = 0;
+      }
+      return true;
+    } finally {
+      const kept = this.#keep ? offered : 0;
+      source.put(batch, kept, got - kept);
+    }
+  }
+
+  /** Made once, for what is left at the first step. */
+  #batchFor(bytes: number): Int32Array {
+    if (bytes > BATCH_PAGES * PAGE && this.#batch === this.#spare)
+      this.#batch = new Int32Array(Math.min(LONG_BATCH_PAGES, Math.ceil(bytes / PAGE) + 1));
+    return this.#batch;
+  }
+}
+
+/** Where in its page the buffer of a piece begins. */
+function inPageOf(segments: Segments, piece: number, source: PageSource): number {
+  const view = segments.views[piece];
+  const buffer = segments.buffers[piece];
+  assert(view !== undefined && buffer !== undefined, HELD);
+  mustHold(view, segments.lengthOf(piece));
   const inPage = source.offsetInPage(buffer);
   if (inPage < 0) throw errors.make('ERR_DIORITE_UNSUPPORTED', 'Pages were asked of memory whose address is not known');
-  const from = (inPage + byteOffset) % PAGE_SIZE;
-  const wanted = Math.min(BATCH_PAGES, Math.ceil((from + length) / PAGE_SIZE));
-  const got = source.get(buffer, byteOffset, length, batch, 0, wanted);
-  assert(got >= 1 && got <= wanted, 'a page source gives at least one page and no more than asked');
-  try {
-    return offerPages(segments, at, f, batch, got, from, length);
-  } finally {
-    source.put(batch, 0, got);
-  }
-}
-
-function offerPages(
-  segments: Segments,
-  at: Position,
-  f: PageCallback,
-  batch: Int32Array,
-  pages: number,
-  firstFrom: number,
-  bytes: number,
-): boolean {
-  let from = firstFrom;
-  let left = bytes;
-  for (let i = 0; i < pages; i++) {
-    const page = batch[i];
-    assert(page !== undefined, 'a batch holds the pages that the source gave');
-    const size = Math.min(PAGE_SIZE - from, left);
-    if (!accepted(f(page, from, size))) return false;
-    stepForward(segments, at, size);
-    left -= size;
-    from = 0;
-  }
-  return true;
-}
-
-/** A bvec names its pages, which the library holds anyway: nothing is taken and nothing put back. */
-export function forEachPageOfBvecs(segments: Segments, at: Position, size: number, f: PageCallback): number {
-  return walk(at, size, (maxBytes) => {
-    stepForward(segments, at, 0);
-    const bvec = segments.bvecs[at.segment];
-    assert(bvec !== undefined, 'the segments hold what the count says');
-    const offset = bvec.offset + at.iovOffset;
-    const from = offset % PAGE_SIZE;
-    const fragment = Math.min(PAGE_SIZE - from, bvec.length - at.iovOffset, maxBytes);
-    if (!accepted(f(bvec.page + (offset - from) / PAGE_SIZE, from, fragment))) return false;
-    stepForward(segments, at, fragment);
-    return true;
-  });
+  return inPage;
 }

@@ -1,6 +1,6 @@
 // Gives each registered piece of memory a range of page numbers, and finds its owner from any number in it.
-import { assert } from '../base/assert.js';
-import { errors } from '../base/errors.js';
+import { assert } from './assert.js';
+import { errors } from './errors.js';
 
 const CLASS_SHIFT = 26;
 const WITHIN_CLASS = 2 ** CLASS_SHIFT - 1;

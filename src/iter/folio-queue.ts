@@ -1,0 +1,38 @@
+// A queue of memory that grows at its tail while iterators consume it: what the kernel calls a rolling buffer.
+import { bytesOf } from './make-segments.js';
+import { Segments } from './segments.js';
+
+/** For iterators: a queue shows its segments to nobody else. */
+export let segmentsOf: (queue: FolioQueue) => Segments;
+
+/**
+ * Slots of memory, counted from the first that was ever pushed. An iterator sees what is pushed once its count says so:
+ * `queue.push(memory)`, then `iter.reexpand(iter.count + memory.byteLength)`. `iter.dropConsumed()` lets the memory
+ * behind the iterator go.
+ */
+export class FolioQueue {
+  readonly #segments: Segments = new Segments('folioq', [], []);
+
+  static {
+    segmentsOf = (queue) => queue.#segments;
+  }
+
+  /** Bytes in the slots that were not dropped. */
+  get bytes(): number {
+    return this.#segments.bytes;
+  }
+
+  /** The number of the first slot that was not dropped, and of the next that is pushed. */
+  get firstSlot(): number {
+    return this.#segments.dropped;
+  }
+
+  get slots(): number {
+    return this.#segments.dropped + this.#segments.lengths.length;
+  }
+
+  /** Adds memory at the tail; also while the queue is walked. */
+  push(memory: ArrayBufferView): void {
+    this.#segments.append(bytesOf(memory, () => 'memory', 0));
+  }
+}
