@@ -19,6 +19,8 @@ export type FilesystemKind =
   | 'btrfs'
   | 'btrfs-nocow'
   | 'tmpfs'
+  /** Over an ext4 of its own. */
+  | 'overlay'
   | 'zram-xfs';
 
 export type DeviceKind = 'loop' | 'loop-4kn' | 'zram';
@@ -48,7 +50,7 @@ const EXT4 = ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_in
 const XFS = ['mkfs.xfs', '-q', '-f', '-K'] as const;
 
 // mkfs.xfs refuses less than 300 MiB, mkfs.btrfs less than 109; images are sparse.
-const RECIPES: Record<Exclude<FilesystemKind, 'here' | 'tmpfs'>, Recipe> = {
+const RECIPES: Record<Exclude<FilesystemKind, 'here' | 'tmpfs' | 'overlay'>, Recipe> = {
   ext4: { device: 'loop', mkfs: EXT4, mount: [], sizeMib: 256 },
   'ext4-journal': { device: 'loop', mkfs: EXT4, mount: ['-o', 'data=journal'], sizeMib: 256 },
   xfs: { device: 'loop', mkfs: XFS, mount: [], sizeMib: 400 },
@@ -189,6 +191,21 @@ async function mounted(
   );
 }
 
+async function withOverlay(
+  t: TestContext,
+  options: SizeOptions,
+  body: (filesystem: Filesystem) => Promise<void>,
+): Promise<void> {
+  await withFilesystem(t, 'ext4', options, async (below) => {
+    const [lower = '', upper = '', work = ''] = ['lower', 'upper', 'work'].map((name) => join(below.directory, name));
+    for (const directory of [lower, upper, work]) mkdirSync(directory);
+    const layers = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    await mounted(t, ['-t', 'overlay', '-o', layers, 'diorite'], (directory) =>
+      body({ kind: 'overlay', directory, device: below.device }),
+    );
+  });
+}
+
 /** An empty file system of our own. The test is skipped, and the body not run, where that cannot be had. */
 export async function withFilesystem(
   t: TestContext,
@@ -204,6 +221,10 @@ export async function withFilesystem(
   if (kind === 'tmpfs') {
     const size = `size=${options.sizeMib ?? 256}m`;
     await mounted(t, ['-t', 'tmpfs', '-o', size, 'diorite'], (directory) => body({ kind, directory, device: null }));
+    return;
+  }
+  if (kind === 'overlay') {
+    await withOverlay(t, options, body);
     return;
   }
   const recipe = RECIPES[kind];
