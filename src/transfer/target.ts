@@ -45,7 +45,7 @@ export interface Target {
   readonly seekable: boolean;
   /** The size now, as far as it is known without asking; undefined: unknown until the end. */
   readonly size: number | undefined;
-  /** Requests in flight beyond this do not help. */
+  /** Requests in flight beyond this do not help. 1: more would go wrong (a pipe, O_APPEND), whatever depth is asked. */
   readonly bestDepth: number;
   /** Synchronous and cheap; the same object again where nothing changed. `offset` is where the next request starts. */
   limitsAt(offset: number, direction: Direction): Limits;

@@ -112,8 +112,8 @@ class Transfer extends Account implements RequestOwner {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    // What is consumed in order cannot go on behind a short answer if more was asked for already.
-    this.#depth = target.seekable ? (options.depth ?? target.bestDepth) : 1;
+    // What goes in order cannot go on behind a short answer, or at the end, if more was asked for already.
+    this.#depth = target.bestDepth === 1 ? 1 : (options.depth ?? target.bestDepth);
     this.#bytesInFlightMax = options.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#limitsAt = (at, way) => target.limitsAt(at, way);
     this.#iter = iter.dup();

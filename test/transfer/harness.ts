@@ -156,7 +156,8 @@ class Runner {
     assert.equal(stats.released, stats.submitted);
     assert.equal(stagingPool().leased, 0, 'every lease is released');
     assert.equal(hostPages().held, 0, 'every pin is put back');
-    const depth = this.#sim.seekable ? (this.#case.options?.depth ?? this.#sim.bestDepth) : 1;
+    const { bestDepth } = this.#sim;
+    const depth = bestDepth === 1 ? 1 : (this.#case.options?.depth ?? bestDepth);
     assert.ok(stats.inFlightMax <= depth, `${stats.inFlightMax} requests in flight, of at most ${depth}`);
     assert.equal(this.#overBudget, '');
   }
