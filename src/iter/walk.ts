@@ -101,14 +101,46 @@ function walk(segments: Segments, at: Position, size: number, walker: Walker): n
 }
 
 export function forEachRun(segments: Segments, at: Position, size: number, f: RunCallback): number {
-  const run: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 }; // its own: f may start other walks
-  const step = (_: Segments, __: Position, maxBytes: number): boolean => {
-    const length = peekRun(segments, at, run, maxBytes);
-    if (!accepted(f(run.buffer, run.byteOffset, length))) return false;
-    stepForward(segments, at, length);
-    return true;
-  };
-  return walk(segments, at, size, { step });
+  return walk(segments, at, size, { step: (_, __, maxBytes) => offerRuns(segments, at, maxBytes, f) });
+}
+
+/** As peekRun and stepForward in turn, with the position in locals: nobody else may move it, and f sees it in `at`. */
+function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCallback): boolean {
+  const { lengths, views, buffers, starts } = segments;
+  const end = at.count - maxBytes;
+  stepForward(segments, at, 0);
+  let { segment, iovOffset, count } = at;
+  while (count > end) {
+    const view = views[segment];
+    const buffer = buffers[segment];
+    const whole = lengths[segment];
+    const from = starts[segment];
+    assert(view !== undefined && buffer !== undefined && whole !== undefined && from !== undefined, HELD);
+    mustHold(view, whole);
+    const start = from + iovOffset;
+    const limit = count - end;
+    let length = whole - iovOffset;
+    // Over its neighbours, and over empty pieces.
+    let next = segment + 1;
+    for (let more = lengths[next]; more !== undefined && length <= limit; more = lengths[++next]) {
+      if (more === 0) continue;
+      const neighbour = views[next];
+      if (length === limit || buffers[next] !== buffer || starts[next] !== start + length) break;
+      assert(neighbour !== undefined, HELD);
+      mustHold(neighbour, more);
+      length += more;
+    }
+    // What is too much lies in the last one.
+    const over = length > limit ? length - limit : 0;
+    if (!accepted(f(buffer, start, length - over))) return false;
+    count -= length - over;
+    segment = over > 0 ? next - 1 : next;
+    iovOffset = over > 0 ? (lengths[segment] ?? 0) - over : 0;
+    at.count = count;
+    at.segment = segment;
+    at.iovOffset = iovOffset;
+  }
+  return true;
 }
 
 /** The medium-sized batch: large enough that what a call of the source costs vanishes in the pages. */

@@ -162,13 +162,18 @@ export class UnitRuns {
       const step = Math.min(rest, this.left);
       iter.advance(step);
       rest -= step;
-      this.left -= step;
-      const next = this.left === 0 ? this.#run.pieces[this.#piece + 1] : undefined;
-      if (next === undefined) continue;
-      this.#piece++;
-      this.left = next.bytes;
-      iter.restore(next.state);
+      this.moved(iter, step);
     }
+  }
+
+  /** The iterator has moved by `bytes` within its piece: to the next one at its end. */
+  moved(iter: IovIter, bytes: number): void {
+    this.left -= bytes;
+    const next = this.left === 0 ? this.#run.pieces[this.#piece + 1] : undefined;
+    if (next === undefined) return;
+    this.#piece++;
+    this.left = next.bytes;
+    iter.restore(next.state);
   }
 
   /** The request takes its payload off the run: the iterator stands behind it. */

@@ -1,7 +1,7 @@
 // The planner: lays an iterator over a target's range as requests, one at a time. Pure, lazy, synchronous.
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
-import type { IovIter, Run } from '../iter/iov-iter.js';
+import type { IovIter, RunCallback } from '../iter/iov-iter.js';
 import { type Layout, UnitRuns } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
 import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
@@ -72,7 +72,6 @@ export class Planner {
   readonly #pages: { offsetInPage(buffer: ArrayBufferLike): number };
   readonly #units: UnitRuns | null;
   readonly #isDiscard: boolean;
-  readonly #run: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
   #offset: number;
   #limits: Limits | null = null;
   #asItLies = false;
@@ -207,15 +206,16 @@ export class Planner {
   /** The end of a write takes any memory; only the number of segments can cut it short. */
   #fillEnd(request: PlannedRequest, limits: Limits, bytes: number): void {
     this.#clear(request);
-    while (request.bytes < bytes) {
-      if (request.segments.count === limits.maxSegments) {
-        request.cut = 'best-segments';
-        break;
-      }
-      const length = this.#peek(bytes - request.bytes);
-      request.segments.push(this.#run.buffer, this.#run.byteOffset, length, false);
-      request.bytes += length;
-      this.#advance(length);
+    while (request.bytes < bytes && request.cut !== 'best-segments') {
+      this.#eachRun(bytes - request.bytes, (buffer, byteOffset, length) => {
+        if (request.segments.count === limits.maxSegments) {
+          request.cut = 'best-segments';
+          return false;
+        }
+        request.segments.push(buffer, byteOffset, length, false);
+        request.bytes += length;
+        return true;
+      });
     }
     request.payloadBytes = request.bytes;
   }
@@ -227,13 +227,20 @@ export class Planner {
     let payload = bytes;
     this.#clear(request);
     if (request.headPadBytes > 0) this.#stage(request, limits, request.headPadBytes);
+    let taken = 0;
+    let isFull = false;
+    const take: RunCallback = (buffer, byteOffset, length) => {
+      taken = this.#split(request, limits, buffer, byteOffset, length);
+      isFull = taken < length;
+      return !isFull;
+    };
     for (let left = bytes; left > 0; ) {
-      const length = this.#peek(left);
-      const taken = this.#split(request, limits, length);
-      if (taken > 0) this.#advance(taken);
-      left -= taken;
-      if (taken === length) continue;
+      left -= this.#eachRun(left, take);
+      if (!isFull) continue;
+      isFull = false;
       // Segments have run out. Parts that want a segment of their own begin at multiples of offsetAlignment.
+      this.#advance(taken);
+      left -= taken;
       if (request.bytes < grain) {
         left -= this.#stageGrain(request, grain);
         continue;
@@ -276,15 +283,22 @@ export class Planner {
     assert(request.headPadBytes + payload <= request.bytes, 'the payload lies in its request');
   }
 
-  /** The run at the position, or for a discard iterator, which has no memory, a run that can only be staged. */
-  #peek(maxBytes: number): number {
-    if (this.#isDiscard) return maxBytes;
-    const length = this.#iter.peekRun(
-      this.#run,
-      this.#units === null ? maxBytes : Math.min(maxBytes, this.#units.left),
-    );
-    assert(length > 0 && length <= maxBytes, 'the memory of a plan holds its range');
-    return length;
+  /**
+   * Offers runs from the position on, up to the end of the unit's piece, and moves over those that `f` accepts. A discard
+   * iterator has no memory: it is a run that can only be staged.
+   */
+  #eachRun(maxBytes: number, f: RunCallback): number {
+    const units = this.#units;
+    const most = units === null ? maxBytes : Math.min(maxBytes, units.left);
+    assert(most > 0 && most <= this.#iter.count, 'the memory of a plan holds its range');
+    let moved = 0;
+    if (!this.#isDiscard) moved = this.#iter.forEachRun(most, f);
+    else if (f(NO_MEMORY, 0, most) !== false) {
+      this.#iter.advance(most);
+      moved = most;
+    }
+    units?.moved(this.#iter, moved);
+    return moved;
   }
 
   #advance(bytes: number): void {
@@ -293,14 +307,17 @@ export class Planner {
   }
 
   /** Splits a run into head, body and tail, and takes them. Returns how much it took before the segments ran out. */
-  #split(request: PlannedRequest, limits: Limits, length: number): number {
-    if (this.#asItLies && !this.#isDiscard) return this.#take(request, limits, 0, length) ? length : 0;
-    const inPage = this.#isDiscard ? -1 : this.#inPage();
+  #split(request: PlannedRequest, limits: Limits, buffer: ArrayBufferLike, byteOffset: number, length: number): number {
+    if (this.#asItLies && !this.#isDiscard) return this.#take(request, limits, buffer, byteOffset, length) ? length : 0;
+    const inPage = this.#inPage(buffer);
     if (inPage < 0) return this.#copy(request, limits, length, 'unknownBytes') ? length : 0;
     // The first byte where both alignments hold, if there is one: the coarser says where, the finer must agree there.
     const grid = limits.offsetAlignment - 1;
     const memory = limits.memoryAlignment - 1;
-    const address = inPage + this.#run.byteOffset;
+    const address = inPage + byteOffset;
+    // Most runs: nothing to cut.
+    if ((phase(address, memory) | phase(request.bytes, grid) | phase(length, grid)) === 0)
+      return this.#take(request, limits, buffer, byteOffset, length) ? length : 0;
     const head = grid >= memory ? phase(-request.bytes, grid) : phase(-address, memory);
     const body = head >= length ? 0 : length - head - phase(length - head, grid);
     if (body === 0) {
@@ -310,7 +327,7 @@ export class Planner {
     if (phase(request.bytes + head, grid) !== 0 || phase(address + head, memory) !== 0)
       return this.#copy(request, limits, length, 'misalignedBytes') ? length : 0;
     if (head > 0 && !this.#copy(request, limits, head, grid >= memory ? 'fractionBytes' : 'misalignedBytes')) return 0;
-    if (!this.#take(request, limits, head, body)) return head;
+    if (!this.#take(request, limits, buffer, byteOffset + head, body)) return head;
     const tail = length - head - body;
     if (tail > 0 && !this.#copy(request, limits, tail, 'fractionBytes')) return head + body;
     return length;
@@ -323,8 +340,8 @@ export class Planner {
     return true;
   }
 
-  #inPage(): number {
-    const buffer = this.#run.buffer;
+  #inPage(buffer: ArrayBufferLike): number {
+    if (this.#isDiscard) return -1;
     if (buffer !== this.#buffer) {
       this.#buffer = buffer;
       this.#bufferInPage = this.#pages.offsetInPage(buffer);
@@ -356,13 +373,13 @@ export class Planner {
     return true;
   }
 
-  /** A body of the run at the position: as it lies, or staged where that saves a segment and is cheap. */
-  #take(request: PlannedRequest, limits: Limits, from: number, bytes: number): boolean {
+  /** A body of a run: as it lies, or staged where that saves a segment and is cheap. */
+  #take(request: PlannedRequest, limits: Limits, buffer: ArrayBufferLike, byteOffset: number, bytes: number): boolean {
     const isSmall = bytes < limits.copyBreakBytes;
     if (isSmall && this.#open !== CLOSED) return this.#copy(request, limits, bytes, 'smallBytes');
     const segments = request.segments;
     if (segments.count === limits.bestSegments) return false;
-    segments.push(this.#run.buffer, this.#run.byteOffset + from, bytes, false);
+    segments.push(buffer, byteOffset, bytes, false);
     this.#open = isSmall ? LONE : CLOSED;
     request.bytes += bytes;
     return true;
