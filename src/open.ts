@@ -19,7 +19,7 @@ export interface OpenOptions {
   readonly depth?: number | undefined;
   /** The most bytes in flight of one read or write. Default 32 MiB. */
   readonly bytesInFlight?: number | undefined;
-  /** How large a request is made, in bytes, where the memory allows. A power of two of at least 4096; default 1 MiB. */
+  /** How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB; default 1 MiB. */
   readonly requestBytes?: number | undefined;
 }
 
@@ -33,8 +33,8 @@ const SCHEMES: Readonly<Record<string, Opener>> = {
 const IO_OPTIONS = new Set(['direct', 'prefer-direct', 'drop-behind', 'buffered']);
 const ENGINES = new Set(['auto', 'uring', 'threads']);
 const DEPTH_MAX = 4096;
-/** What the kernel takes in one call, rounded down to a power of two. */
-const REQUEST_BYTES_MAX = 2 ** 30;
+/** Half of what staging may hold: a request of misaligned memory is copied as a whole. */
+const REQUEST_BYTES_MAX = 2 ** 25;
 
 /**
  * Opens a file or block device for direct I/O. `flags` are those of fs.open, default 'r'; the third argument is a mode,
@@ -79,7 +79,8 @@ async function openPath(
 function toOptions(given: number | string | OpenOptions | undefined): OpenOptions {
   if (given === undefined || given === null) return {};
   if (typeof given === 'number' || typeof given === 'string') return { mode: given };
-  if (typeof given !== 'object') throw errors.invalidType('options', 'a mode or an object', given);
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw errors.invalidType('options', 'a mode or an object', given);
   for (const [name, value] of Object.entries(given)) {
     const check = CHECKS[name];
     if (check === undefined)

@@ -67,6 +67,10 @@ export function writeArguments(first: unknown, second: unknown, third: unknown, 
 export function vectorArguments(views: unknown, position: unknown, options: MoveOptions = NO_OPTIONS): Move {
   if (!Array.isArray(views)) throw errors.invalidType('buffers', 'an array of views', views);
   checkOptions(options);
+  for (const name of ['offset', 'length', 'position'] as const) {
+    if (options[name] !== undefined)
+      throw errors.invalidValue(`options.${name}`, 'left out with readv and writev', options[name]);
+  }
   const iter = IovIter.from(views);
   return { memory: views, iter, bytes: iter.count, position: toPosition(position, iter.count), options };
 }
@@ -102,7 +106,8 @@ function checkOptions(options: MoveOptions): void {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) throw errors.invalidValue(`options.${name}`, 'a known option', name);
   }
-  const { signal, onProgress } = options;
+  const { signal, onProgress, dsync } = options;
+  if (dsync !== undefined && typeof dsync !== 'boolean') throw errors.invalidType('options.dsync', 'a boolean', dsync);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw errors.invalidType('options.signal', 'an AbortSignal', signal);
   if (onProgress !== undefined && typeof onProgress !== 'function') {

@@ -4,6 +4,7 @@ import { type BigIntStats, fstat, ftruncate, type StatOptions, type Stats } from
 import { promisify } from 'node:util';
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
+import type { IovIter } from '../iter/iov-iter.js';
 import type { Limits } from '../plan/limits.js';
 import { Op } from '../targets/file/engines/engine.js';
 import { errnoError } from '../targets/file/errno.js';
@@ -143,35 +144,34 @@ export class File extends EventEmitter {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#pending++;
-    if (move.position === null) return this.#atOwnPosition(move, direction, toResult);
-    return this.#move(move, move.position, direction, toResult);
+    // The result's memory is the one that the caller gave: its type went through `Move` as unknown.
+    const finish = (outcome: Outcome): R => toResult(move.memory as never, outcome);
+    if (move.position === null) return this.#atOwnPosition(move, direction, finish);
+    return this.#move(move, move.iter, move.position, direction, finish);
   }
 
   #move<R>(
     move: Move,
+    iter: IovIter,
     position: number,
     direction: 'read' | 'write',
-    toResult: (memory: never, outcome: Outcome) => R,
+    finish: (outcome: Outcome) => R,
   ): Promise<R> {
+    this.#pending++;
     return new Promise((resolve, reject) => {
-      runTransfer(
-        this.target,
-        move.iter,
-        position,
-        move.bytes,
-        direction,
-        this.#optionsOf(move),
-        (outcome) => {
-          this.#settled();
-          // The result's memory is the one that the caller gave: its type went through `Move` as unknown.
-          resolve(toResult(move.memory as never, outcome));
-        },
-        (error) => {
-          this.#settled();
-          reject(error);
-        },
-      );
+      const failed = (error: unknown): void => {
+        this.#settled();
+        reject(error);
+      };
+      const done = (outcome: Outcome): void => {
+        this.#settled();
+        resolve(finish(outcome));
+      };
+      try {
+        runTransfer(this.target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 
@@ -181,28 +181,38 @@ export class File extends EventEmitter {
     return { ...this.#defaults, signal, dsync, onProgress };
   }
 
-  #atOwnPosition<R>(
-    move: Move,
-    direction: 'read' | 'write',
-    toResult: (memory: never, outcome: Outcome) => R,
-  ): Promise<R> {
+  #atOwnPosition<R>(move: Move, direction: 'read' | 'write', finish: (outcome: Outcome) => R): Promise<R> {
+    // Taken now: the caller may move the iterator before its turn comes.
+    const iter = move.iter.dup();
+    const moved = (bytes: number): void => {
+      this.#position += bytes;
+      if (bytes > 0) move.iter.advance(Math.min(bytes, move.iter.count));
+    };
+    this.#pending++;
     const turn = this.#positioned.then(async () => {
-      const from = this.#position;
       try {
-        const before = move.iter.count;
-        const result = await this.#move(move, from, direction, toResult);
-        this.#position = from + before - move.iter.count;
-        return result;
+        const outcome = await this.#move(move, iter, this.#position, direction, (all) => all);
+        moved(outcome.bytes);
+        return finish(outcome);
       } catch (error) {
-        this.#position = from + doneBytes(error);
+        moved(doneBytes(error));
         throw error;
       } finally {
-        if (this.#appends && direction === 'write' && !this.#closed)
-          this.#position = (await fstatFd(this.target.fd)).size;
+        if (this.#appends && direction === 'write') await this.#followEnd();
+        this.#settled();
       }
     });
-    this.#positioned = turn.catch(() => {});
+    this.#positioned = turn.catch(() => {}); // the caller has it; the next one in the queue goes on all the same
     return turn;
+  }
+
+  /** O_APPEND took the write to the end of the file, and the kernel's position with it. */
+  async #followEnd(): Promise<void> {
+    try {
+      this.#position = (await fstatFd(this.target.fd)).size;
+    } catch {
+      // What was written is written: the position stays where the bytes that were told put it.
+    }
   }
 
   #settled(): void {
@@ -293,7 +303,8 @@ export class File extends EventEmitter {
       await this.target.close();
     } finally {
       this.#closed = true;
-      this.emit('close');
+      // Apart from this promise: what a listener throws is its own, and no failure to close.
+      queueMicrotask(() => this.emit('close'));
     }
   }
 

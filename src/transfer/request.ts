@@ -36,6 +36,9 @@ export class Request extends PlannedRequest {
   touchedBytes = 0;
   /** Set by the target: it went through the page cache. */
   viaCache = false;
+  /** Set by the target: requests, and bytes that were copied, beyond those of the plan (a block that was rewritten). */
+  extraRequests = 0;
+  extraCopiedBytes = 0;
   /** The owner's: the memory of its staged segments. */
   lease: Lease | null = null;
   /** The owner's: how often it has been sent, for bounded retries. */
@@ -56,6 +59,8 @@ export class Request extends PlannedRequest {
     this.touchedOffset = this.payloadOffset;
     this.touchedBytes = this.payloadBytes;
     this.viaCache = false;
+    this.extraRequests = 0;
+    this.extraCopiedBytes = 0;
     this.attempts++;
   }
 

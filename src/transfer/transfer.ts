@@ -13,6 +13,7 @@ import { hostPages } from '../memory/pages.js';
 import { UnitRuns } from '../plan/layout.js';
 import type { Direction, Limits } from '../plan/limits.js';
 import { Planner } from '../plan/planner.js';
+import { onAbort } from './abort.js';
 import { Account } from './account.js';
 import { noProgress, shortWrite } from './failures.js';
 import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from './options.js';
@@ -125,9 +126,7 @@ class Transfer extends Account implements RequestOwner {
     const { signal } = this.#options;
     if (signal !== undefined) {
       if (signal.aborted) return this.#abort(signal);
-      const onAbort = (): void => this.#abort(signal);
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#onSettled = () => signal.removeEventListener('abort', onAbort);
+      this.#onSettled = onAbort(signal, () => this.#abort(signal));
     }
     this.#pump();
   }
@@ -281,6 +280,8 @@ class Transfer extends Account implements RequestOwner {
     const payload = Math.max(0, Math.min(bytes - request.headPadBytes, request.payloadBytes));
     if (!this.#delivered(request, payload)) return;
     if (request.viaCache) this.#bufferedBytes += payload;
+    this.#requests += request.extraRequests;
+    this.#copiedBytes += request.extraCopiedBytes;
     this.markDone(request, 0, payload);
     if (payload < request.payloadBytes) this.#shortened(request, payload, short);
     else this.#stalls = 0;

@@ -9,6 +9,9 @@ const closeFd = promisify(close);
 const fstatFd = promisify(fstat);
 const ftruncateFd = promisify(ftruncate);
 
+/** What says that the file cannot be opened so: not supported, not allowed, or no /proc to open it through. */
+const NOT_DIRECT = new Set(['EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'EACCES', 'EPERM', 'ENOENT', 'ENXIO', 'ELOOP']);
+
 const ACCESS_MODE = constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR;
 
 /** Node's string flags (lib/internal/fs/utils.js has the same table); what they mean is open(2)'s. */
@@ -64,13 +67,15 @@ export class Descriptors {
     this.flags = flags;
     this.path = path;
     this.#stats = stats;
-    this.#truncates = (flags & O_TRUNC) !== 0 && stats.isFile();
+    this.#truncates = (flags & O_TRUNC) !== 0 && this.writes && stats.isFile();
   }
 
   /** Truncates nothing yet: see truncateIfAsked. */
   static async open(path: PathLike, flags: number, mode: number | string | undefined): Promise<Descriptors> {
     const plain = flags & ~O_DIRECT;
-    const fd = await openFd(path, plain & ~O_TRUNC, mode);
+    // Without write access it is the kernel's business what O_TRUNC does (open(2): unspecified).
+    const writes = (flags & ACCESS_MODE) !== O_RDONLY;
+    const fd = await openFd(path, writes ? plain & ~O_TRUNC : plain, mode);
     try {
       return new Descriptors(fd, plain, path, await fstatFd(fd));
     } catch (error) {
@@ -125,8 +130,10 @@ export class Descriptors {
       this.#direct = await openFd(`/proc/self/fd/${this.fd}`, flags);
       return null;
     } catch (error) {
-      if (error instanceof Error && 'code' in error) return `open with O_DIRECT: ${String(error.code)}`;
-      throw error;
+      if (error instanceof Error && 'code' in error && NOT_DIRECT.has(String(error.code))) {
+        return `open with O_DIRECT: ${String(error.code)}`;
+      }
+      throw error; // out of descriptors, say: that is no property of the file
     }
   }
 

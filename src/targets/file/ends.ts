@@ -6,8 +6,9 @@
 //
 // Buffered ends: the kernel merges them into their page under its own lock, so what others write beside them survives,
 // and the size is never wrong in between. Pages dirtied so are written back and dropped at sync and close.
-import { fstat, ftruncate } from 'node:fs';
+import { fstat } from 'node:fs';
 import { assert } from '../../base/assert.js';
+import { errors } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
 import { hostPages } from '../../memory/pages.js';
 import { Region } from '../../memory/region.js';
@@ -17,11 +18,15 @@ import type { Descriptors } from './descriptors.js';
 import { type Engine, Op, RWF_DSYNC } from './engines/engine.js';
 import type { FileFacts } from './facts.js';
 import type { Inode } from './inode.js';
+import { withRange } from './range-lock.js';
 import { RangeSet } from './range-set.js';
-import { type Command, run } from './run.js';
+import { run } from './run.js';
 
 export interface EndWriterInput {
-  readonly target: { endCompleted(request: Request, result: number): void };
+  readonly target: {
+    endCompleted(request: Request, result: number): void;
+    endFailed(request: Request, error: unknown): void;
+  };
   readonly descriptors: Descriptors;
   readonly facts: FileFacts;
   readonly engine: Engine;
@@ -47,97 +52,92 @@ export class EndWriter {
 
   submit(request: Request): void {
     assert(request.direction === 'write', 'only writes have ends');
-    if (this.#input.rewrite) {
-      this.#rewriting = this.#rewriting.then(() => this.#rewrite(request));
-      return;
-    }
-    void this.#buffered(request);
+    if (!this.#input.rewrite) void this.#carryOut(request, () => this.#buffered(request));
+    else this.#rewriting = this.#rewriting.then(() => this.#carryOut(request, () => this.#rewrite(request)));
   }
 
-  async #buffered(request: Request): Promise<void> {
-    const { descriptors, engine, inode, target } = this.#input;
-    request.viaCache = true;
-    const write = (): Promise<number> =>
-      run(engine, {
-        op: Op.WRITE,
-        fd: descriptors.fd,
-        offset: request.offset,
-        length: request.bytes,
-        flags: request.dsync && engine.supports(Op.WRITE, RWF_DSYNC) ? RWF_DSYNC : 0,
-        segments: reachable(request, engine),
-        buffered: true,
-      });
-    const locked = inode.rewriters > 0;
-    const result = locked
-      ? await this.#locked(request.offset, request.offset + request.bytes, false, write)
-      : await write();
-    if (result > 0) this.#dirty.add(request.offset, result);
+  /** Never rejects: whatever is thrown on the way is the request's error. */
+  async #carryOut(request: Request, work: () => Promise<number>): Promise<void> {
+    const { target } = this.#input;
+    let result: number;
+    try {
+      result = await work();
+    } catch (error) {
+      target.endFailed(request, error);
+      return;
+    }
     target.endCompleted(request, result);
+  }
+
+  #buffered(request: Request): Promise<number> {
+    const { endAlignment } = this.#input.facts;
+    const start = alignDown(request.offset, endAlignment.value);
+    const end = alignUp(request.offset + request.bytes, endAlignment.value);
+    const range = { start, end, kind: 'buffered' } as const;
+    return withRange(this.#input.inode.lock, range, () => this.#writeBuffered(request));
+  }
+
+  async #writeBuffered(request: Request): Promise<number> {
+    const { descriptors, engine } = this.#input;
+    request.viaCache = true;
+    const result = await run(engine, {
+      op: Op.WRITE,
+      fd: descriptors.fd,
+      offset: request.offset,
+      length: request.bytes,
+      flags: this.#durably(request),
+      segments: reachable(request, engine),
+      buffered: true,
+    });
+    if (result > 0) this.#dirty.add(request.offset, result);
+    return result;
+  }
+
+  #durably(request: Request): number {
+    return request.dsync && this.#input.engine.supports(Op.WRITE, RWF_DSYNC) ? RWF_DSYNC : 0;
   }
 
   /**
-   * Reads the blocks that the end lies in, lays the new bytes over them and writes them back. Where the last block
-   * passes the end of the file the write makes it too long, and it is cut back: nobody may write past here meanwhile.
+   * Reads the blocks that the end lies in, lays the new bytes over them and writes them back. Where the last block passes
+   * the end of the file it goes through the cache after all, and is evicted at once: a whole block would make the file too
+   * long, and cutting it back would cut off what others append.
    */
-  async #rewrite(request: Request): Promise<void> {
-    const { facts, target } = this.#input;
+  #rewrite(request: Request): Promise<number> {
+    const { facts, inode } = this.#input;
     const block = facts.writeAlignment.value;
     const start = alignDown(request.offset, block);
     const end = alignUp(request.offset + request.bytes, block);
-    request.touchedOffset = start;
-    request.touchedBytes = end - start;
-    let size = 0;
-    const result = await this.#locked(start, Number.POSITIVE_INFINITY, true, async () => {
-      size = await this.#size();
-      return size < 0 ? size : this.#rewriteBlocks(request, start, end, size);
+    return withRange(inode.lock, { start, end, kind: 'alone' }, async () => {
+      const size = await this.#size();
+      if (size < 0) return size;
+      if (end <= size) return this.#rewriteBlocks(request, start, end);
+      const result = await this.#writeBuffered(request);
+      if (result <= 0) return result;
+      const failed = await this.evict(request.offset, result, true);
+      return failed < 0 ? failed : result;
     });
-    // Beyond the old size there is nothing that the ledger could call unknown.
-    request.touchedBytes = Math.max(Math.min(end, Math.max(size, request.offset + request.bytes)) - start, 1);
-    target.endCompleted(request, result);
   }
 
-  async #rewriteBlocks(request: Request, start: number, end: number, size: number): Promise<number> {
+  async #rewriteBlocks(request: Request, start: number, end: number): Promise<number> {
     const { descriptors, engine, facts } = this.#input;
     const fd = descriptors.direct;
     assert(fd !== null, 'a rewrite has its direct descriptor');
     this.#scratch ??= new Region(Math.max(facts.endAlignment.value, facts.writeAlignment.value));
     const bytes = new Uint8Array(this.#scratch.buffer, 0, end - start);
-    bytes.fill(0);
     const segments = new SegmentList();
     segments.push(this.#scratch.buffer, 0, end - start, true);
     const command = { fd, offset: start, length: end - start, segments };
-    if (start < size) {
-      const read = await run(engine, { ...command, op: Op.READ });
-      if (read < 0) return read;
-      if (read < Math.min(end, size) - start) return EIO;
-    }
+    const read = await run(engine, { ...command, op: Op.READ });
+    if (read < 0) return read;
+    if (read < end - start) return EIO;
     overlay(request, bytes, request.offset - start);
-    const flags = request.dsync && engine.supports(Op.WRITE, RWF_DSYNC) ? RWF_DSYNC : 0;
-    const write: Command = { ...command, op: Op.WRITE, flags };
-    const written = await run(engine, write);
+    request.touchedOffset = start;
+    request.touchedBytes = end - start;
+    request.extraRequests = 1;
+    request.extraCopiedBytes = request.bytes;
+    const written = await run(engine, { ...command, op: Op.WRITE, flags: this.#durably(request) });
     if (written < 0) return written;
-    if (written < end - start) return EIO;
-    const wanted = Math.max(size, request.offset + request.bytes);
-    if (facts.kind === 'file' && end > wanted) {
-      const truncated = await this.#truncate(wanted);
-      if (truncated < 0) return truncated;
-    }
-    return request.bytes;
-  }
-
-  #locked(start: number, end: number, alone: boolean, work: () => Promise<number>): Promise<number> {
-    const { lock } = this.#input.inode;
-    return new Promise((resolve) => {
-      const claim = lock.take(start, end, alone, () => {
-        // On the next tick: `claim` is known only after `take` has returned.
-        queueMicrotask(() => {
-          void work().then((result) => {
-            lock.release(claim);
-            resolve(result);
-          });
-        });
-      });
-    });
+    return written < end - start ? EIO : request.bytes;
   }
 
   #size(): Promise<number> {
@@ -145,12 +145,6 @@ export class EndWriter {
     if (facts.kind === 'block') return Promise.resolve(facts.deviceBytes);
     return new Promise((resolve) => {
       fstat(descriptors.fd, (error, stats) => resolve(error === null ? stats.size : (error.errno ?? EIO)));
-    });
-  }
-
-  #truncate(size: number): Promise<number> {
-    return new Promise((resolve) => {
-      ftruncate(this.#input.descriptors.fd, size, (error) => resolve(error === null ? 0 : (error.errno ?? EIO)));
     });
   }
 
@@ -198,7 +192,7 @@ function reachable(request: Request, engine: Engine): SegmentList {
   return copied;
 }
 
-/** The caller's bytes over the block, at `at`. */
+/** The caller's bytes over the block, at `at`. Throws where they were detached meanwhile; nothing was sent then. */
 function overlay(request: Request, block: Uint8Array, at: number): void {
   const { segments } = request;
   let cursor = at;
@@ -206,7 +200,11 @@ function overlay(request: Request, block: Uint8Array, at: number): void {
     const buffer = segments.buffer[i];
     assert(buffer != null, 'an end has its memory');
     const length = segments.length[i] ?? 0;
-    block.set(new Uint8Array(buffer, segments.byteOffset[i] ?? 0, length), cursor);
+    const byteOffset = segments.byteOffset[i] ?? 0;
+    if (byteOffset + length > buffer.byteLength) {
+      throw errors.make('ERR_DIORITE_DETACHED', 'The memory was detached or made shorter while it was written');
+    }
+    block.set(new Uint8Array(buffer, byteOffset, length), cursor);
     cursor += length;
   }
 }

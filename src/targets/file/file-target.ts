@@ -1,7 +1,8 @@
 // The file target: regular files and block devices behind the Target interface, on whichever engine there is.
 import { fstat } from 'node:fs';
 import { assert } from '../../base/assert.js';
-import { type DioriteError, errors } from '../../base/errors.js';
+import { DioriteError, errors } from '../../base/errors.js';
+import { alignDown, alignUp } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Direction, Limits } from '../../plan/limits.js';
 import type { Request } from '../../transfer/request.js';
@@ -14,7 +15,7 @@ import type { FileFacts } from './facts.js';
 import { FileHoles } from './holes.js';
 import { closeInode, type Inode } from './inode.js';
 import { bufferedLimits, directLimits } from './limits.js';
-import type { Claim } from './range-lock.js';
+import type { Claim, ClaimKind } from './range-lock.js';
 import { run, submitWhenRoom } from './run.js';
 
 /** What the caller asks for; the result's `io` says what it got. */
@@ -32,10 +33,12 @@ export interface FileTargetInput {
 }
 
 /** Errors after which the bytes are certainly as they were: the descriptor was refused before anything was looked at. */
-const NO_EFFECT = new Set(['EBADF', 'ESPIPE']);
+const NO_EFFECT = new Set<string>(['EBADF', 'ESPIPE', 'ERR_DIORITE_DETACHED']);
 const RETRY = new Set(['EAGAIN', 'EINTR']);
 const EINVAL = -22;
 const DEPTH_BEST = 32;
+/** Pages may come from somebody else's read of the same range: so many requests in a row are no coincidence. */
+const SUSPICION_ENOUGH = 3;
 
 export class FileTarget implements Target {
   readonly name: string;
@@ -51,8 +54,10 @@ export class FileTarget implements Target {
   readonly #idle: FileOperation[] = [];
   readonly #notDirect: { read: string | null; write: string | null };
   readonly #limits: { read: Limits; write: Limits };
-  /** Direct requests seen per direction, and whether the last one looked at had gone through the page cache. */
+  /** Direct requests per direction, how many looked at in a row seemed to leave pages, and whether one ever did not. */
   readonly #seen = { read: 0, write: 0 };
+  readonly #suspicion = { read: 0, write: 0 };
+  readonly #wasDirect = { read: false, write: false };
   readonly #cached = { read: false, write: false };
   #size: number;
   #inFlight = 0;
@@ -85,7 +90,7 @@ export class FileTarget implements Target {
       inode: this.#inode,
       rewrite: this.#io === 'direct',
     });
-    if (this.#io === 'direct') this.#inode.rewriters++;
+    abandoned.register(this, { descriptors, inode: this.#inode, name: this.name }, this);
     if (engine.supports(Op.SEEK_DATA)) this.holes = new FileHoles(this, descriptors, engine);
   }
 
@@ -139,15 +144,40 @@ export class FileTarget implements Target {
     }
     const operation = this.#idle.pop() ?? new FileOperation(this);
     this.#prepare(operation, request);
-    if (request.direction === 'write' && this.#inode.rewriters > 0) {
-      this.#submitLocked(operation, request);
-    } else if (!this.engine.submit(operation)) {
-      operation.request = null;
-      this.#idle.push(operation);
+    if (operation.op === Op.WRITE && this.#locks && !this.#claim(operation)) {
+      // It waits for a write of another kind in its pages, and goes out by itself.
+      this.#inFlight++;
+      return true;
+    }
+    if (!this.engine.submit(operation)) {
+      this.#letGo(operation);
       return false;
     }
     this.#inFlight++;
     return true;
+  }
+
+  /** Where a write goes is known before: not with O_APPEND, nor into a stream. */
+  get #locks(): boolean {
+    return this.seekable && !this.#descriptors.appends;
+  }
+
+  /** Direct writes cover whole pages; buffered ones dirty those that they begin and end in. */
+  #claim(operation: FileOperation): boolean {
+    const alignment = this.facts.endAlignment.value;
+    operation.kind = operation.buffered ? 'buffered' : 'direct';
+    operation.start = alignDown(operation.offset, alignment);
+    operation.end = alignUp(operation.offset + operation.length, alignment);
+    operation.claims = true;
+    return this.#inode.lock.take(operation);
+  }
+
+  #letGo(operation: FileOperation): void {
+    if (operation.claims) this.#inode.lock.release(operation);
+    operation.claims = false;
+    operation.request = null;
+    operation.segments = null;
+    this.#idle.push(operation);
   }
 
   onceDrained(callback: () => void): void {
@@ -172,15 +202,9 @@ export class FileTarget implements Target {
     operation.instead = false;
     operation.cachedBefore = -1;
     request.viaCache = !direct;
-    if (direct && isSample(++this.#seen[request.direction])) {
+    if (direct && (isSample(++this.#seen[request.direction]) || this.#suspicion[request.direction] > 0)) {
       operation.cachedBefore = this.#cachedPages(request);
     }
-  }
-
-  #submitLocked(operation: FileOperation, request: Request): void {
-    operation.claim = this.#inode.lock.take(request.offset, request.offset + request.bytes, false, () => {
-      submitWhenRoom(this.engine, operation);
-    });
   }
 
   completed(operation: FileOperation, result: number): void {
@@ -191,12 +215,8 @@ export class FileTarget implements Target {
       return;
     }
     if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
-    if (operation.claim !== null) this.#inode.lock.release(operation.claim);
-    operation.claim = null;
     if (!operation.buffered && result > 0) this.#lookAtCache(operation, request);
-    operation.request = null;
-    operation.segments = null;
-    this.#idle.push(operation);
+    this.#letGo(operation);
     if (this.#io === 'drop-behind' && result > 0) void this.#dropBehind(request, result);
     else this.#moved(request, result);
   }
@@ -284,6 +304,11 @@ export class FileTarget implements Target {
     this.#moved(request, result);
   }
 
+  endFailed(request: Request, error: unknown): void {
+    const told = error instanceof DioriteError ? error : wrapped(error, this.name);
+    this.#finish(request, () => request.fail(told));
+  }
+
   // ---- what the kernel did ---------------------------------------------------------------------------------------
 
   /** Pages of the range in the page cache; −1 where that cannot be asked. */
@@ -294,12 +319,18 @@ export class FileTarget implements Target {
 
   /**
    * A direct request leaves no pages behind: it flushes and drops what was there. More of them than before means that
-   * the file system buffered it and told nobody (ext4 with data=journal, tmpfs, …).
+   * the file system buffered it and told nobody (ext4 with data=journal, tmpfs, …), or that somebody else read the same
+   * range meanwhile; then the next requests are looked at too.
    */
   #lookAtCache(operation: FileOperation, request: Request): void {
     if (operation.cachedBefore < 0) return;
     const after = this.#cachedPages(request);
-    if (after >= 0) this.#cached[request.direction] = after > operation.cachedBefore;
+    if (after < 0) return;
+    const { direction } = request;
+    const suspicion = after > operation.cachedBefore ? this.#suspicion[direction] + 1 : 0;
+    this.#suspicion[direction] = suspicion;
+    if (suspicion === 0) this.#wasDirect[direction] = true;
+    this.#cached[direction] = suspicion >= (this.#wasDirect[direction] ? SUSPICION_ENOUGH : 1);
   }
 
   /** Written back and evicted at once; the answer waits for it, so that the budget bounds what is dirty. */
@@ -312,18 +343,21 @@ export class FileTarget implements Target {
 
   async sync(options: { readonly dataOnly?: boolean } = {}): Promise<void> {
     this.check();
-    const covered = this.#inode.unsynced.take();
-    const op = options.dataOnly === true ? Op.FDATASYNC : Op.FSYNC;
-    const result = await run(this.engine, { op, fd: this.#descriptors.fd });
-    if (result < 0) {
-      for (const range of covered) this.#inode.unsynced.add(range.offset, range.length);
-      const error = errnoError(result, options.dataOnly === true ? 'fdatasync' : 'fsync', this.name);
-      error.extents = this.#inode.unsyncedExtents();
-      // EINVAL and EBADF: this kind of file has no fsync; nothing was lost.
-      if (result !== EINVAL && error.code !== 'EBADF') this.#inode.poison(error);
-      throw error;
-    }
+    await this.#inode.oneSyncAtATime(() => this.#syncNow(options.dataOnly === true));
     await this.#ends.drop();
+  }
+
+  async #syncNow(dataOnly: boolean): Promise<void> {
+    this.#inode.check(this.name);
+    const covered = this.#inode.unsynced.take();
+    const result = await run(this.engine, { op: dataOnly ? Op.FDATASYNC : Op.FSYNC, fd: this.#descriptors.fd });
+    if (result >= 0) return;
+    for (const range of covered) this.#inode.unsynced.add(range.offset, range.length);
+    const error = errnoError(result, dataOnly ? 'fdatasync' : 'fsync', this.name);
+    error.extents = this.#inode.unsyncedExtents();
+    // EINVAL and EBADF: this kind of file has no fsync; nothing was lost.
+    if (result !== EINVAL && error.code !== 'EBADF') this.#inode.poison(error);
+    throw error;
   }
 
   close(): Promise<void> {
@@ -338,7 +372,7 @@ export class FileTarget implements Target {
       });
     }
     const failed = await this.#ends.drop();
-    if (this.#io === 'direct') this.#inode.rewriters--;
+    abandoned.unregister(this);
     closeInode(this.#inode);
     await this.#descriptors.close();
     if (failed < 0) throw errnoError(failed, 'sync_file_range', this.name);
@@ -350,12 +384,29 @@ export class FileTarget implements Target {
   }
 }
 
+/** As Node does for a FileHandle: a file that nobody holds any more is closed, with a warning. Nothing is in flight then. */
+const abandoned = new FinalizationRegistry<{ descriptors: Descriptors; inode: Inode; name: string }>((held) => {
+  process.emitWarning(`diorite: closing ${held.name} on garbage collection: a file must be closed`);
+  closeInode(held.inode);
+  held.descriptors.close().catch((error: unknown) => process.emitWarning(`diorite: ${String(error)}`));
+});
+
+function wrapped(cause: unknown, path: string): DioriteError {
+  return errors.make('ERR_DIORITE_ASSERTION', `${path}: writing an unaligned end failed`, { path, cause });
+}
+
 /** The 1st, 2nd, 4th, 8th … request of a direction is looked at: what a file system does rarely changes. */
 function isSample(n: number): boolean {
   return (n & (n - 1)) === 0;
 }
 
-class FileOperation implements Operation {
+class FileOperation implements Operation, Claim {
+  start = 0;
+  end = 0;
+  kind: ClaimKind = 'direct';
+  waits = false;
+  /** It is in the inode's lock. */
+  claims = false;
   op: Op = Op.READ;
   fd = -1;
   offset = 0;
@@ -364,7 +415,6 @@ class FileOperation implements Operation {
   segments: Operation['segments'] = null;
   buffered = false;
   request: Request | null = null;
-  claim: Claim | null = null;
   /** Sent through the cache after a direct one was refused. */
   instead = false;
   cachedBefore = -1;
@@ -376,5 +426,9 @@ class FileOperation implements Operation {
 
   complete(result: number): void {
     this.#target.completed(this, result);
+  }
+
+  granted(): void {
+    submitWhenRoom(this.#target.engine, this);
   }
 }

@@ -9,12 +9,11 @@ const UNSYNCED_EXTENTS_MAX = 1024;
 export class Inode {
   readonly key: string;
   handles = 0;
-  /** Handles that rewrite blocks (io: 'direct'): only while there are some do writes take the lock. */
-  rewriters = 0;
   readonly lock: RangeLock = new RangeLock();
   /** Written and answered since the last good sync. */
   readonly unsynced: RangeSet = new RangeSet(UNSYNCED_EXTENTS_MAX);
   #poison: DioriteError | null = null;
+  #syncing: Promise<unknown> = Promise.resolve();
 
   constructor(key: string) {
     this.key = key;
@@ -33,6 +32,16 @@ export class Inode {
     if (this.#poison === null) return;
     const message = `${path}: an earlier sync of this file failed (${this.#poison.code}); close all its handles and verify it`;
     throw errors.make('ERR_DIORITE_POISONED', message, { path, cause: this.#poison });
+  }
+
+  /**
+   * Syncs of one inode run one after the other. Of several fsyncs at once the kernel tells only one that writes were lost,
+   * and the others would say that all is well.
+   */
+  oneSyncAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#syncing.then(work);
+    this.#syncing = turn.catch(() => {}); // whoever asked for it gets the error; the next begins with `check`
+    return turn;
   }
 
   unsyncedExtents(): Extent[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Claim, RangeLock } from './range-lock.js';
+import { type Claim, type ClaimKind, RangeLock, withRange } from './range-lock.js';
 import { RangeSet } from './range-set.js';
 
 const range = fc.record({ offset: fc.nat(200), length: fc.nat(30) });
@@ -40,57 +40,78 @@ describe('RangeSet', () => {
 });
 
 describe('RangeLock', () => {
-  it('shared claims overlap; one that wants its range alone waits, and those behind it wait for it', () => {
+  it('claims of one kind share; another kind waits, and those behind it wait for it', () => {
     const lock = new RangeLock();
     const granted: string[] = [];
-    const take = (name: string, start: number, end: number, alone: boolean): Claim =>
-      lock.take(start, end, alone, () => granted.push(name));
-    const a = take('a', 0, 100, false);
-    const b = take('b', 50, 150, false);
-    const c = take('c', 90, 110, true);
-    const d = take('d', 0, 200, false);
-    const e = take('e', 110, 120, true);
-    assert.deepEqual(granted, ['a', 'b']);
+    const take = (name: string, start: number, end: number, kind: ClaimKind): Claim => {
+      const claim: Claim = { start, end, kind, waits: false, granted: () => granted.push(name) };
+      if (lock.take(claim)) granted.push(name);
+      return claim;
+    };
+    const a = take('a', 0, 100, 'direct');
+    const b = take('b', 50, 150, 'direct');
+    const c = take('c', 90, 110, 'buffered');
+    const d = take('d', 0, 200, 'direct');
+    const e = take('e', 110, 120, 'alone');
+    const f = take('f', 500, 600, 'buffered');
+    assert.deepEqual(granted, ['a', 'b', 'f']);
     lock.release(a);
-    assert.deepEqual(granted, ['a', 'b']);
     lock.release(b);
-    assert.deepEqual(granted, ['a', 'b', 'c']);
+    assert.deepEqual(granted, ['a', 'b', 'f', 'c']);
     lock.release(c);
-    assert.deepEqual(granted, ['a', 'b', 'c', 'd']);
+    assert.deepEqual(granted, ['a', 'b', 'f', 'c', 'd']);
     lock.release(d);
-    assert.deepEqual(granted, ['a', 'b', 'c', 'd', 'e']);
+    assert.deepEqual(granted, ['a', 'b', 'f', 'c', 'd', 'e']);
     lock.release(e);
+    lock.release(f);
     assert.equal(lock.held, 0);
   });
 
-  it('never grants overlapping ranges unless both are shared, and grants all in the end', () => {
-    const claim = fc.record({ start: fc.nat(20), length: fc.integer({ min: 1, max: 10 }), alone: fc.boolean() });
+  it('never grants overlapping ranges of different kinds, and grants all in the end', () => {
+    const kinds: ClaimKind[] = ['direct', 'buffered', 'alone'];
+    const range = fc.record({
+      start: fc.nat(20),
+      length: fc.integer({ min: 1, max: 10 }),
+      kind: fc.constantFrom(...kinds),
+    });
     fc.assert(
-      fc.property(fc.array(claim, { maxLength: 30 }), fc.infiniteStream(fc.nat(100)), (claims, picks) => {
+      fc.property(fc.array(range, { maxLength: 30 }), fc.infiniteStream(fc.nat(100)), (ranges, picks) => {
         const lock = new RangeLock();
-        const held = new Set<{ start: number; end: number; alone: boolean; claim: Claim | null }>();
+        const held = new Set<Claim>();
         let granted = 0;
-        for (const { start, length, alone } of claims) {
-          const own = { start, end: start + length, alone, claim: null as Claim | null };
-          own.claim = lock.take(own.start, own.end, alone, () => {
-            for (const other of held) {
-              const overlap = other.start < own.end && own.start < other.end;
-              assert.ok(!overlap || !(other.alone || own.alone));
-            }
-            held.add(own);
-            granted++;
-          });
+        const hold = (own: Claim): void => {
+          for (const other of held) {
+            const overlap = other.start < own.end && own.start < other.end;
+            assert.ok(!overlap || (other.kind === own.kind && own.kind !== 'alone'));
+          }
+          held.add(own);
+          granted++;
+        };
+        for (const { start, length, kind } of ranges) {
+          const own: Claim = { start, end: start + length, kind, waits: false, granted: () => hold(own) };
+          if (lock.take(own)) hold(own);
         }
         while (held.size > 0) {
           const list = [...held];
           const one = list[picks.next().value % list.length];
-          assert.ok(one?.claim);
+          assert.ok(one);
           held.delete(one);
-          lock.release(one.claim);
+          lock.release(one);
         }
-        assert.equal(granted, claims.length);
+        assert.equal(granted, ranges.length);
         assert.equal(lock.held, 0);
       }),
     );
+  });
+
+  it('lets go of a range however the work ends', async () => {
+    const lock = new RangeLock();
+    const range = { start: 0, end: 10, kind: 'alone' } as const;
+    await assert.rejects(
+      withRange(lock, range, () => Promise.reject(new Error('thrown'))),
+      /thrown/,
+    );
+    assert.equal(await withRange(lock, range, () => Promise.resolve(7)), 7);
+    assert.equal(lock.held, 0);
   });
 });
