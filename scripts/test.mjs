@@ -27,6 +27,9 @@ const PACKAGES = {
   python3: 'python3',
 };
 
+/** Installed by itself: it is large, and where it cannot be had the others still can. */
+const LARGE_PACKAGES = { chromium: 'chromium' };
+
 function hasCommand(name) {
   const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
   return directories.some((directory) => {
@@ -49,16 +52,21 @@ function isDebian() {
 
 /** A package that cannot be had is no failure: the tests that need it are skipped by name. */
 function installPackages() {
-  const missing = Object.keys(PACKAGES).filter((command) => !hasCommand(command));
-  if (missing.length === 0 || process.getuid?.() !== 0 || !isDebian() || !hasCommand('apt-get')) return;
-  const packages = [...new Set(missing.flatMap((command) => PACKAGES[command].split(' ')))];
-  console.log(`installing Debian packages: ${packages.join(' ')}`);
+  if (process.getuid?.() !== 0 || !isDebian() || !hasCommand('apt-get')) return;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options = { env, encoding: 'utf8', timeout: 300_000 };
   const network = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
-  spawnSync('apt-get', [...network, 'update'], options);
-  const result = spawnSync('apt-get', [...network, 'install', '-y', '--no-install-recommends', ...packages], options);
-  if (result.status !== 0) console.log(`could not install them; tests that need them are skipped\n${result.stderr}`);
+  let updated = false;
+  for (const table of [PACKAGES, LARGE_PACKAGES]) {
+    const missing = Object.keys(table).filter((command) => !hasCommand(command));
+    if (missing.length === 0) continue;
+    const packages = [...new Set(missing.flatMap((command) => table[command].split(' ')))];
+    console.log(`installing Debian packages: ${packages.join(' ')}`);
+    if (!updated) spawnSync('apt-get', [...network, 'update'], options);
+    updated = true;
+    const result = spawnSync('apt-get', [...network, 'install', '-y', '--no-install-recommends', ...packages], options);
+    if (result.status !== 0) console.log(`could not install them; tests that need them are skipped\n${result.stderr}`);
+  }
 }
 
 const UNSHARE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
