@@ -33,6 +33,9 @@ import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
  * Reads are widened instead: the pad is part of a staged segment, so it never lands in the caller's memory.
  */
 
+/** More pieces than this take milliseconds to walk and copy: a million of one byte each would hold the event loop. */
+const PIECES_MAX = 16_384;
+
 const CLOSED = 0;
 const LONE = 1;
 const STAGED = 2;
@@ -163,7 +166,8 @@ export class Planner {
       cut = 'limits';
     }
     request.route = 'direct';
-    let most = limits.bestBytes;
+    const piecewise = this.#bytesOfPieces(limits);
+    let most = Math.min(limits.bestBytes, piecewise);
     if (this.#direction === 'write') {
       const mask = limits.endAlignment - 1;
       const into = phase(request.offset, mask);
@@ -189,10 +193,18 @@ export class Planner {
     }
     if (most < bytes) {
       bytes = most;
-      cut = 'best-bytes';
+      cut = piecewise < limits.bestBytes ? 'best-segments' : 'best-bytes';
     }
     request.cut = cut;
     return bytes;
+  }
+
+  /** How many bytes PIECES_MAX pieces hold, as far as their average tells. */
+  #bytesOfPieces(limits: Limits): number {
+    const { count, nrSegs } = this.#iter;
+    if (nrSegs <= PIECES_MAX) return limits.bestBytes;
+    const bytes = Math.floor((count * PIECES_MAX) / nrSegs);
+    return Math.max(limits.endAlignment, bytes - phase(bytes, limits.endAlignment - 1));
   }
 
   /** The end of a write: up to the next multiple of endAlignment, or as far as the range goes in this block. */
