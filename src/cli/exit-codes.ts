@@ -12,7 +12,10 @@ export const EXIT = {
 
 const MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.ok, 'done'],
-  [EXIT.failed, 'it failed or was refused; the destination is as it was'],
+  [
+    EXIT.failed,
+    'it failed or was refused; nothing was published (a device or FIFO, written in place, may have taken a part)',
+  ],
   [EXIT.usage, 'wrong usage: an unknown option, a missing or a wrong argument'],
   [EXIT.verify, '--verify: what was read back differs; not published'],
   [EXIT.sourceChanged, 'the source changed while it was copied; not published'],

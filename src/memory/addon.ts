@@ -152,7 +152,7 @@ function find(): Loaded {
     const found = tryLoad(require, place);
     if (found !== undefined) return found;
   }
-  return refused(`it was not built (${places.join(', ')})`);
+  return refused(`it was not built (${places.join(', ')}); \`npm explore diorite -- npm run build:native\` does that`);
 }
 
 function refused(problem: string): Loaded {
