@@ -48,11 +48,13 @@ struct kernel_statx {
 };
 _Static_assert(sizeof(struct kernel_statx) == 256, "struct statx has 256 bytes");
 _Static_assert(offsetof(struct kernel_statx, dio_memory_align) == 0x98, "stx_dio_mem_align");
+_Static_assert(offsetof(struct kernel_statx, atomic_write_unit_min) == 0xa8, "stx_atomic_write_unit_min");
 _Static_assert(offsetof(struct kernel_statx, dio_read_offset_align) == 0xb4, "stx_dio_read_offset_align");
 
 enum {
   MASK_BASIC = 0x7ff,          // STATX_BASIC_STATS
   MASK_DIOALIGN = 0x2000,      // Linux 6.1
+  MASK_WRITE_ATOMIC = 0x10000, // Linux 6.11
   MASK_DIO_READ_ALIGN = 0x20000, // Linux 6.16
   SYS_CACHESTAT = 451,         // Linux 6.5, the same number on every architecture
 };
@@ -75,6 +77,9 @@ enum {
   FACT_FS_FLAGS,
   FACT_FS_BLOCK_BYTES,
   FACT_FS_FREE_BYTES,
+  FACT_ATOMIC_MIN_BYTES,
+  FACT_ATOMIC_MAX_BYTES,
+  FACT_ATOMIC_SEGMENTS_MAX,
   FILE_FACTS_LENGTH,
 };
 enum {
@@ -101,6 +106,10 @@ static void put_stat(const struct kernel_statx *stat, double *out) {
   out[FACT_RDEV_MINOR] = stat->rdev_minor;
   out[FACT_INODE_LOW] = (double)(stat->inode & UINT32_MAX);
   out[FACT_INODE_HIGH] = (double)(stat->inode >> 32);
+  bool atomic = (stat->mask & MASK_WRITE_ATOMIC) != 0;
+  out[FACT_ATOMIC_MIN_BYTES] = atomic ? stat->atomic_write_unit_min : -1.0;
+  out[FACT_ATOMIC_MAX_BYTES] = atomic ? stat->atomic_write_unit_max : -1.0;
+  out[FACT_ATOMIC_SEGMENTS_MAX] = atomic ? stat->atomic_write_segments_max : -1.0;
   bool dio = (stat->mask & MASK_DIOALIGN) != 0;
   bool dio_read = (stat->mask & MASK_DIO_READ_ALIGN) != 0;
   out[FACT_DIO_MEMORY_ALIGN] = dio ? stat->dio_memory_align : -1.0;
@@ -145,7 +154,7 @@ static napi_value file_facts(napi_env env, napi_callback_info info) {
   double *out;
   if (!facts_args(env, info, FILE_FACTS_LENGTH, &fd, &out)) return NULL;
   struct kernel_statx stat = {0};
-  if (!ask_stat(fd, MASK_BASIC | MASK_DIOALIGN | MASK_DIO_READ_ALIGN, &stat)) return diorite_number(env, -errno);
+  if (!ask_stat(fd, MASK_BASIC | MASK_DIOALIGN | MASK_WRITE_ATOMIC | MASK_DIO_READ_ALIGN, &stat)) return diorite_number(env, -errno);
   put_stat(&stat, out);
   put_file_system(fd, out);
   put_flags(fd, stat.mode, out);

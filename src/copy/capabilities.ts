@@ -52,6 +52,7 @@ export function capabilities(): Capability[] {
       ? natively('its address is known')
       : slowly('copied, unless it is memory of the library'),
     'the truth about direct': cachePages(),
+    'many small reads and writes as few requests': natively('readMany, writeMany: neighbours merge'),
     'hole maps': byOperation(engine, Op.SEEK_DATA, 'lseek: SEEK_DATA, SEEK_HOLE', slowly('everything is read')),
     'space reserved before writing': byOperation(
       engine,
@@ -62,13 +63,14 @@ export function capabilities(): Capability[] {
     'zeroing of ranges': byOperation(
       engine,
       Op.BLOCK_ZERO,
-      'fallocate on files, BLKZEROOUT on devices',
+      'fallocate (punch, zero range) on files, BLKZEROOUT on devices',
       slowly('zeros are written'),
     ),
+    'holes punched': byOperation(engine, Op.FALLOCATE, 'fallocate', refused(BY_ADDON)),
     'drop-behind': byOperation(engine, Op.DROP_CACHE, 'sync_file_range and posix_fadvise', refused(BY_ADDON)),
     'durable writes one by one': addon ? natively('RWF_DSYNC') : slowly('fdatasync after the write'),
     splice: refused('not in this version'),
-    'atomic writes': refused('not in this version'),
+    'atomic writes': addon ? natively('RWF_ATOMIC, where statx says that the file has them') : refused(BY_ADDON),
   };
   return Object.entries(rows).map(([name, way]) => ({ name, ...way }));
 }

@@ -148,7 +148,7 @@ export class TemporaryFile implements Destination {
   /** False: the file system cannot. */
   async #allocate(offset: number, length: number): Promise<boolean> {
     try {
-      await this.#file.preallocate(offset, length);
+      await this.#file.allocate(offset, length);
       return true;
     } catch (error) {
       if (codeOf(error) === 'ERR_DIORITE_UNSUPPORTED') return false;

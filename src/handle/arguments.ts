@@ -18,6 +18,11 @@ export interface MoveOptions {
   readonly signal?: AbortSignal | undefined;
   /** Writes: durable, as after `datasync`, when the promise resolves. */
   readonly dsync?: boolean | undefined;
+  /**
+   * Writes: all of it or nothing, though the power fails (RWF_ATOMIC). One request within the file's limits
+   * (`file.facts.atomicWrite`): a power of two of bytes at a multiple of its length. Refused otherwise, never split.
+   */
+  readonly atomic?: boolean | undefined;
   /** Called with the bytes done so far. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }
@@ -34,7 +39,7 @@ export interface Move {
 }
 
 const NO_OPTIONS: MoveOptions = {};
-const OPTION_NAMES = new Set(['offset', 'length', 'position', 'signal', 'dsync', 'onProgress', 'buffer']);
+const OPTION_NAMES = new Set(['offset', 'length', 'position', 'signal', 'dsync', 'atomic', 'onProgress', 'buffer']);
 
 function isMemory(value: unknown): value is Memory {
   return ArrayBuffer.isView(value) || Array.isArray(value) || value instanceof IovIter;

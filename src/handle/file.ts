@@ -6,13 +6,13 @@ import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import type { Limits } from '../plan/limits.js';
-import { Op } from '../targets/file/engines/engine.js';
+import { AtomicWrite, atomicRefusal } from '../targets/file/atomic.js';
 import { errnoError } from '../targets/file/errno.js';
 import type { FileFacts } from '../targets/file/facts.js';
 import type { FileTarget } from '../targets/file/file-target.js';
-import { run } from '../targets/file/run.js';
 import type { TransferOptions } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
+import type { Target } from '../transfer/target.js';
 import { runTransfer } from '../transfer/transfer.js';
 import {
   type Memory,
@@ -22,7 +22,20 @@ import {
   vectorArguments,
   writeArguments,
 } from './arguments.js';
-import { ReadResult, ReadvResult, WriteResult, WritevResult } from './results.js';
+import { type ManyEntry, ReadAnswer, WriteAnswer } from './many/entry.js';
+import { Many, type ManyHost } from './many/many.js';
+import { type ReadManyOptions, toSettings, type WriteManyOptions } from './many/options.js';
+import {
+  type ReadResult,
+  type ReadvResult,
+  toReadResult,
+  toReadvResult,
+  toWriteResult,
+  toWritevResult,
+  type WriteResult,
+  type WritevResult,
+} from './results.js';
+import { allocate, type FileSegment, punch, segments, toRange, type ZeroWay, zero } from './space.js';
 
 type Position = number | bigint | null;
 type Views = readonly NodeJS.ArrayBufferView[];
@@ -40,8 +53,6 @@ const fstatFd = promisify(fstat);
 const ftruncateFd = promisify(ftruncate);
 
 const EBADF = -9;
-/** linux/falloc.h */
-const FALLOC_FL_KEEP_SIZE = 1;
 
 /**
  * An open file. `read`, `readv`, `write`, `writev`, `stat`, `truncate`, `sync`, `datasync`, `fd`, `close` and the event
@@ -140,6 +151,8 @@ export class File extends EventEmitter {
     try {
       this.#mustBeOpen(direction);
       move = parse();
+      if (move.options.atomic === true && direction === 'read')
+        throw errors.invalidValue('options.atomic', 'left out: it is an option of writes', true);
       this.target.check();
     } catch (error) {
       return Promise.reject(error);
@@ -159,20 +172,70 @@ export class File extends EventEmitter {
   ): Promise<R> {
     this.#pending++;
     return new Promise((resolve, reject) => {
+      let target: Target = this.target;
       const failed = (error: unknown): void => {
         this.#settled();
-        reject(error);
+        reject(target === this.target ? error : atomicRefusal(this.target, error));
       };
       const done = (outcome: Outcome): void => {
         this.#settled();
         resolve(finish(outcome));
       };
       try {
-        runTransfer(this.target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
+        if (move.options.atomic === true) target = new AtomicWrite(this.target, position, move.bytes);
+        runTransfer(target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
       } catch (error) {
         failed(error);
       }
     });
+  }
+
+  /**
+   * Reads entries `{ position, memory }` of a list or an async source: neighbours, and what is no farther apart than
+   * `gapBytes`, become one request. The answers come as they are ready; `await file.readMany(entries).all()` waits for
+   * all. See Many.
+   */
+  readMany<E extends ManyEntry>(
+    entries: Iterable<E> | AsyncIterable<E>,
+    options: ReadManyOptions = {},
+  ): Many<E, ReadAnswer<E>> {
+    const settings = toSettings(options, 'gapBytes');
+    const host = this.#hostOf('read');
+    return new Many(host, entries, 'read', settings, (item, bytes, error) => new ReadAnswer(item, bytes, error));
+  }
+
+  /** As readMany, writing. Of two entries that overlap the later one is written after the earlier one. */
+  writeMany<E extends ManyEntry>(
+    entries: Iterable<E> | AsyncIterable<E>,
+    options: WriteManyOptions = {},
+  ): Many<E, WriteAnswer<E>> {
+    const settings = toSettings(options, 'dsync');
+    const host = this.#hostOf('write');
+    return new Many(host, entries, 'write', settings, (item, bytes, error) => new WriteAnswer(item, bytes, error));
+  }
+
+  #hostOf(direction: 'read' | 'write'): ManyHost {
+    this.#mustBeOpen(direction);
+    const { target } = this;
+    const { depth, bytesInFlight } = this.#defaults;
+    if (!target.seekable || (this.#appends && direction === 'write')) {
+      const why = `${direction}Many needs places to go to: this is a stream, or opened to append`;
+      throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
+    }
+    const { bestBytes, endAlignment } = target.limitsAt(0, direction);
+    return {
+      bestBytes,
+      endAlignment,
+      depth: depth ?? target.bestDepth,
+      bytesInFlight,
+      transfer: (iter, position, bytes, options, resolve, reject) => {
+        this.#mustBeOpen(direction);
+        target.check();
+        this.#pending++;
+        runTransfer(target, iter, position, bytes, direction, options, resolve, reject);
+      },
+      settled: () => this.#settled(),
+    };
   }
 
   #optionsOf(move: Move): TransferOptions {
@@ -266,25 +329,46 @@ export class File extends EventEmitter {
   }
 
   /**
-   * Reserves space, so that a full disk shows now (fallocate(2)). `keepSize`: the file does not become longer.
-   * ERR_DIORITE_UNSUPPORTED where the file system or this machine cannot.
+   * Reserves space, so that a full disk shows now (fallocate(2)); what is new reads as zeros. `keepSize`: the file does
+   * not become longer. ERR_DIORITE_UNSUPPORTED where the file system or this machine cannot.
    */
-  preallocate(offset: number, length: number, options: { readonly keepSize?: boolean } = {}): Promise<void> {
+  allocate(offset: number, length: number, options: { readonly keepSize?: boolean } = {}): Promise<void> {
+    return this.#guard('fallocate', () => allocate(this.target, toRange(offset, length), options.keepSize === true));
+  }
+
+  /** Gives the space of a range back; it reads as zeros then, and the size stays. ERR_DIORITE_UNSUPPORTED as `allocate`. */
+  punch(offset: number, length: number): Promise<void> {
     return this.#guard('fallocate', async () => {
-      const { engine, name } = this.target;
-      const at = toOffset(offset, 'offset');
-      const bytes = toOffset(length, 'length');
-      const unsupported = errors.make('ERR_DIORITE_UNSUPPORTED', `${name}: space cannot be reserved here`, {
-        path: name,
-      });
-      if (!engine.supports(Op.FALLOCATE)) throw unsupported;
-      const flags = options.keepSize === true ? FALLOC_FL_KEEP_SIZE : 0;
-      const result = await run(engine, { op: Op.FALLOCATE, fd: this.target.fd, offset: at, length: bytes, flags });
-      if (result >= 0) return;
-      const error = errnoError(result, 'fallocate', name);
-      if (error.code === 'EOPNOTSUPP' || error.code === 'ENOTSUP' || error.code === 'ENOSYS') throw unsupported;
-      throw error;
+      this.target.check();
+      await punch(this.target, toRange(offset, length));
     });
+  }
+
+  /** Makes a range read as zeros, up to the end of the file; the size stays. Resolves with how it was done. */
+  zero(offset: number, length: number): Promise<ZeroWay> {
+    return this.#guard('fallocate', async () => {
+      const range = toRange(offset, length);
+      this.target.check();
+      return zero(this.target, range, await this.#bytes(), this.#appends);
+    });
+  }
+
+  /**
+   * Where the file has data, and where holes, which read as zeros: sorted, without gap, from `offset` for `length` bytes
+   * (up to the end where that is not given, and never past it). A map of what was there when each segment was asked for.
+   */
+  segments(offset: number = 0, length: number = Number.MAX_SAFE_INTEGER - offset): AsyncIterable<FileSegment> {
+    const asked = toRange(offset, length);
+    this.#mustBeOpen('lseek');
+    return segments(this.target, asked, {
+      size: () => this.#guard('fstat', () => this.#bytes()),
+      step: (work) => this.#guard('lseek', work),
+    });
+  }
+
+  async #bytes(): Promise<number> {
+    const { facts, fd } = this.target;
+    return facts.kind === 'block' ? facts.deviceBytes : (await fstatFd(fd)).size;
   }
 
   /** Waits for everything that is under way, until the kernel has let go of all memory. Idempotent. */
@@ -315,20 +399,4 @@ export class File extends EventEmitter {
 
 function doneBytes(error: unknown): number {
   return error instanceof Error && 'bytes' in error && typeof error.bytes === 'number' ? error.bytes : 0;
-}
-
-function toReadResult(memory: never, outcome: Outcome): ReadResult<never> {
-  return new ReadResult(memory, outcome);
-}
-
-function toWriteResult(memory: never, outcome: Outcome): WriteResult<never> {
-  return new WriteResult(memory, outcome);
-}
-
-function toReadvResult<T>(memory: T, outcome: Outcome): ReadvResult<T> {
-  return new ReadvResult(memory, outcome);
-}
-
-function toWritevResult<T>(memory: T, outcome: Outcome): WritevResult<T> {
-  return new WritevResult(memory, outcome);
 }

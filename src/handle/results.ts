@@ -86,3 +86,21 @@ export class WritevResult<T> extends Result {
     this.buffers = buffers;
   }
 }
+
+// By function, so that one is not made for each call.
+
+export function toReadResult(memory: never, outcome: Outcome): ReadResult<never> {
+  return new ReadResult(memory, outcome);
+}
+
+export function toWriteResult(memory: never, outcome: Outcome): WriteResult<never> {
+  return new WriteResult(memory, outcome);
+}
+
+export function toReadvResult<T>(memory: T, outcome: Outcome): ReadvResult<T> {
+  return new ReadvResult(memory, outcome);
+}
+
+export function toWritevResult<T>(memory: T, outcome: Outcome): WritevResult<T> {
+  return new WritevResult(memory, outcome);
+}

@@ -95,8 +95,12 @@ export const FILE_FACTS = {
   fsBlockBytes: 14,
   /** f_bavail × f_frsize. */
   fsFreeBytes: 15,
+  /** STATX_WRITE_ATOMIC, Linux 6.11: stx_atomic_write_unit_min, _max and stx_atomic_write_segments_max; 0 or −1: none. */
+  atomicMinBytes: 16,
+  atomicMaxBytes: 17,
+  atomicSegmentsMax: 18,
 } as const;
-export const FILE_FACTS_LENGTH = 16;
+export const FILE_FACTS_LENGTH = 19;
 
 /** What blockFacts writes, by index. */
 export const BLOCK_FACTS = {

@@ -30,6 +30,15 @@ export interface FileFacts {
   /** Why O_DIRECT is of no use here, by direction; null: it is. */
   readonly notDirect: { readonly read: string | null; readonly write: string | null };
   readonly freeBytes: number;
+  /** What one atomic write may be; null: the kernel promises none for this file. */
+  readonly atomicWrite: AtomicWriteFacts | null;
+}
+
+/** RWF_ATOMIC: a power of two of bytes from `minBytes` to `maxBytes`, at a multiple of its own length (statx(2)). */
+export interface AtomicWriteFacts {
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly segmentsMax: number;
 }
 
 /** What stat gives without the addon. */
@@ -80,6 +89,7 @@ export function discover(fd: number, path: string, stats: StatLike, isTerminal: 
     endAlignment: endAlignment(kind, fs.blocksAreFsBlocks ? raw.fsBlockBytes : 0, write.value),
     notDirect: notDirect(kind, raw, fs),
     freeBytes: raw.freeBytes,
+    atomicWrite: raw.atomicWrite,
   };
 }
 
@@ -91,6 +101,7 @@ interface RawFacts {
   readonly fsFlags: number;
   readonly fsBlockBytes: number;
   readonly freeBytes: number;
+  readonly atomicWrite: AtomicWriteFacts | null;
   readonly inode: string | null;
 }
 
@@ -109,8 +120,18 @@ function rawFacts(fd: number, path: string): RawFacts {
     fsFlags: at(FILE_FACTS.fsFlags),
     fsBlockBytes: at(FILE_FACTS.fsBlockBytes),
     freeBytes: at(FILE_FACTS.fsFreeBytes),
+    atomicWrite: atomicWriteOf(
+      at(FILE_FACTS.atomicMinBytes),
+      at(FILE_FACTS.atomicMaxBytes),
+      at(FILE_FACTS.atomicSegmentsMax),
+    ),
     inode: `${at(FILE_FACTS.inodeHigh)}.${at(FILE_FACTS.inodeLow)}`,
   };
+}
+
+function atomicWriteOf(minBytes: number, maxBytes: number, segmentsMax: number): AtomicWriteFacts | null {
+  if (!isPowerOfTwo(minBytes) || !isPowerOfTwo(maxBytes)) return null;
+  return { minBytes, maxBytes, segmentsMax: Math.max(1, segmentsMax) };
 }
 
 /** Without the addon statx's word is out of reach: node:fs gives statfs, sysfs gives the device. */
@@ -124,6 +145,7 @@ function portableFacts(path: string): RawFacts {
     fsFlags: -1,
     fsBlockBytes: stat?.bsize ?? 0,
     freeBytes: stat === null ? -1 : stat.bavail * stat.bsize,
+    atomicWrite: null,
     inode: null,
   };
 }

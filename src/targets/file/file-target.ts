@@ -6,10 +6,10 @@ import { alignDown, alignUp } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Direction, Limits } from '../../plan/limits.js';
 import type { Request } from '../../transfer/request.js';
-import type { Effect, Holes, IoMode, Target } from '../../transfer/target.js';
+import type { Effect, IoMode, Target } from '../../transfer/target.js';
 import type { Descriptors } from './descriptors.js';
 import { EndWriter } from './ends.js';
-import { type Engine, Op, type Operation, RWF_DSYNC } from './engines/engine.js';
+import { type Engine, Op, type Operation, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
 import { errnoError } from './errno.js';
 import type { FileFacts } from './facts.js';
 import { FileHoles } from './holes.js';
@@ -36,6 +36,7 @@ export interface FileTargetInput {
 const NO_EFFECT = new Set<string>(['EBADF', 'ESPIPE', 'ERR_DIORITE_DETACHED']);
 const RETRY = new Set(['EAGAIN', 'EINTR']);
 const EINVAL = -22;
+const EIO = -5;
 const DEPTH_BEST = 32;
 /** Pages may come from somebody else's read of the same range: so many requests in a row are no coincidence. */
 const SUSPICION_ENOUGH = 3;
@@ -44,7 +45,7 @@ export class FileTarget implements Target {
   readonly name: string;
   readonly facts: FileFacts;
   readonly engine: Engine;
-  readonly holes?: Holes;
+  readonly holes?: FileHoles;
   readonly bestDepth: number;
   readonly durable: 'answer' | 'sync';
   readonly #descriptors: Descriptors;
@@ -135,7 +136,8 @@ export class FileTarget implements Target {
 
   // ---- requests --------------------------------------------------------------------------------------------------
 
-  submit(request: Request): boolean {
+  /** `flags`: more RWF_* flags for the request, which is then direct and nothing else. */
+  submit(request: Request, flags = 0): boolean {
     assert(this.#closed === null || this.#inFlight > 0, 'nothing is submitted to a closed file');
     if (request.route === 'end') {
       this.#inFlight++;
@@ -143,7 +145,7 @@ export class FileTarget implements Target {
       return true;
     }
     const operation = this.#idle.pop() ?? new FileOperation(this);
-    this.#prepare(operation, request);
+    this.#prepare(operation, request, flags);
     if (operation.op === Op.WRITE && this.#locks && !this.#claim(operation)) {
       // It waits for a write of another kind in its pages, and goes out by itself.
       this.#inFlight++;
@@ -187,7 +189,7 @@ export class FileTarget implements Target {
   /** The kernel has it: a disk request cannot be taken back. */
   cancel(): void {}
 
-  #prepare(operation: FileOperation, request: Request): void {
+  #prepare(operation: FileOperation, request: Request, flags: number): void {
     const direct = this.#goesDirect(request.direction);
     const fd = direct ? this.#descriptors.direct : this.#descriptors.fd;
     assert(fd !== null, 'what goes direct has its descriptor');
@@ -196,7 +198,8 @@ export class FileTarget implements Target {
     operation.fd = fd;
     operation.offset = this.seekable ? request.offset : -1;
     operation.length = request.bytes;
-    operation.flags = request.dsync && request.direction === 'write' && this.#writesDurably ? RWF_DSYNC : 0;
+    operation.flags = flags;
+    if (request.dsync && request.direction === 'write' && this.#writesDurably) operation.flags |= RWF_DSYNC;
     operation.segments = request.segments;
     operation.buffered = !direct;
     operation.instead = false;
@@ -210,15 +213,18 @@ export class FileTarget implements Target {
   completed(operation: FileOperation, result: number): void {
     const { request } = operation;
     assert(request !== null, 'an operation completes once');
-    if (result === EINVAL && !operation.buffered && this.#io === 'prefer-direct') {
+    const atomic = (operation.flags & RWF_ATOMIC) !== 0;
+    if (result === EINVAL && !operation.buffered && !atomic && this.#io === 'prefer-direct') {
       this.#sendBuffered(operation, request);
       return;
     }
     if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
     if (!operation.buffered && result > 0) this.#lookAtCache(operation, request);
+    // The kernel promises all or nothing: anything between is an error, and not to be completed by a second request.
+    const moved = atomic && result >= 0 && result < request.bytes ? EIO : result;
     this.#letGo(operation);
     if (this.#io === 'drop-behind' && result > 0) void this.#dropBehind(request, result);
-    else this.#moved(request, result);
+    else this.#moved(request, moved);
   }
 
   /**
@@ -288,8 +294,13 @@ export class FileTarget implements Target {
   }
 
   #noteWritten(request: Request, result: number): void {
-    if (!request.dsync && this.durable === 'sync') this.#inode.unsynced.add(request.offset, result);
+    if (!request.dsync) this.noteChanged(request.offset, result);
     if (request.offset + result > this.#size) this.#size = request.offset + result;
+  }
+
+  /** By what changes bytes without a request, too: unknown if the next sync fails. */
+  noteChanged(offset: number, length: number): void {
+    if (this.durable === 'sync') this.#inode.unsynced.add(offset, length);
   }
 
   #finish(request: Request, answer: () => void): void {

@@ -23,6 +23,8 @@ export type Op = (typeof Op)[keyof typeof Op];
 
 /** RWF_DSYNC, linux/fs.h: this write is durable when it completes, as if O_DSYNC. */
 export const RWF_DSYNC = 0x2;
+/** RWF_ATOMIC, linux/fs.h since 6.11: all of this write or none of it, whenever the power fails. */
+export const RWF_ATOMIC = 0x40;
 /** RWF_DONTCACHE, linux/fs.h since 6.14: buffered, and dropped from the page cache once written back. */
 export const RWF_DONTCACHE = 0x80;
 
