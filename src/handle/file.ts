@@ -330,7 +330,7 @@ export class File extends EventEmitter {
 
   /**
    * Reserves space, so that a full disk shows now (fallocate(2)); what is new reads as zeros. `keepSize`: the file does
-   * not become longer. ERR_DIORITE_UNSUPPORTED where the file system or this machine cannot.
+   * not become longer. Refused where it cannot be had (ERR_DIORITE_UNSUPPORTED); ENOSPC may have reserved a part.
    */
   allocate(offset: number, length: number, options: { readonly keepSize?: boolean } = {}): Promise<void> {
     return this.#guard('fallocate', () => allocate(this.target, toRange(offset, length), options.keepSize === true));
