@@ -222,10 +222,8 @@ export class File extends EventEmitter {
       const why = `${direction}Many needs places to go to: this is a stream, or opened to append`;
       throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
     }
-    const { bestBytes, endAlignment } = target.limitsAt(0, direction);
     return {
-      bestBytes,
-      endAlignment,
+      limits: target.limitsAt(0, direction),
       depth: depth ?? target.bestDepth,
       bytesInFlight,
       transfer: (iter, position, bytes, options, resolve, reject) => {

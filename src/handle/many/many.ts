@@ -9,7 +9,7 @@ import { setMaxListeners } from 'node:events';
 import { assert } from '../../base/assert.js';
 import { DioriteError, type Extent, errors } from '../../base/errors.js';
 import { IovIter } from '../../iter/iov-iter.js';
-import type { Direction } from '../../plan/limits.js';
+import type { Direction, Limits } from '../../plan/limits.js';
 import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from '../../transfer/options.js';
 import type { Outcome } from '../../transfer/outcome.js';
 import { Delivery } from './delivery.js';
@@ -22,8 +22,7 @@ import { Tally } from './tally.js';
 /** What the file lends. */
 export interface ManyHost {
   /** Of the direction. */
-  readonly bestBytes: number;
-  readonly endAlignment: number;
+  readonly limits: Limits;
   readonly depth: number;
   readonly bytesInFlight: number | undefined;
   /** Throws where nothing may go out any more. `close` waits for it, until `settled` is called. */
@@ -110,8 +109,8 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
     this.#bytesInFlightMax = settings.bytesInFlight ?? host.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#merging = {
       gapBytes: settings.gapBytes,
-      groupBytes: GROUP_TIMES * host.bestBytes,
-      alignment: direction === 'write' ? host.endAlignment : 1,
+      groupBytes: GROUP_TIMES * host.limits.bestBytes,
+      alignment: direction === 'write' ? host.limits.endAlignment : 1,
     };
     const { dsync } = settings;
     this.#transferOptions = { depth: this.#depth, bytesInFlight: this.#bytesInFlightMax, dsync };
@@ -293,7 +292,7 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
   }
 
   #optionsOf(bytes: number): TransferOptions {
-    if (this.#settings.signal === undefined || bytes <= this.#host.bestBytes) return this.#transferOptions;
+    if (this.#settings.signal === undefined || bytes <= this.#host.limits.bestBytes) return this.#transferOptions;
     if (this.#aborter === null) {
       this.#aborter = new AbortController();
       setMaxListeners(0, this.#aborter.signal);
