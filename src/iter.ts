@@ -4,5 +4,19 @@
  */
 import './memory/host.js';
 
-export { type Bvec, IovIter, type IterKind, type IterState, type Run } from './iter/iov-iter.js';
+export { Crc32c } from './base/crc32c.js';
+export { FolioQueue } from './iter/folio-queue.js';
+export {
+  type Bvec,
+  type ExtractOptions,
+  IovIter,
+  type IterKind,
+  type IterState,
+  type PageCacheIndex,
+  type PageCallback,
+  type PageSpan,
+  type PagesOptions,
+  type Run,
+  type RunCallback,
+} from './iter/iov-iter.js';
 export type { PageSource } from './iter/page-source.js';

@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.js';
 import type { Crc32c } from '../base/crc32c.js';
 import { type Position, stepForward } from './movement.js';
-import { memoryGone, mustHold, type Segments } from './segments.js';
+import { mustHold, type Segments } from './segments.js';
 
 function part(bytes: Uint8Array, from: number, length: number): Uint8Array {
   return from === 0 && length === bytes.length ? bytes : bytes.subarray(from, from + length);
@@ -33,31 +33,11 @@ function overPieces(
     const view = views[at.segment];
     const length = Math.min((lengths[at.segment] ?? 0) - from, bytes - done);
     assert(view !== undefined && length > 0, 'each step of a copy consumes a byte');
-    offer(f, view, from, length, done);
+    f(part(view, from, length), done);
     stepForward(segments, at, length);
     done += length;
   }
   return bytes;
-}
-
-/**
- * Node 20's optimized code does not see in `view.length` that a buffer is detached, once the same place in the code has
- * met views on resizable buffers. Touching its memory tells; `byteLength` too, and is too slow to be asked each time.
- */
-function offer(
-  f: (memory: Uint8Array, done: number) => void,
-  view: Uint8Array,
-  from: number,
-  length: number,
-  done: number,
-): void {
-  try {
-    f(part(view, from, length), done);
-  } catch (error) {
-    if (error instanceof TypeError && view.byteLength < from + length)
-      throw memoryGone('a segment of the iterator', error);
-    throw error;
-  }
 }
 
 export function copyTo(segments: Segments, at: Position, source: Uint8Array, crc?: Crc32c): number {

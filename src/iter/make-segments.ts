@@ -10,19 +10,13 @@ const PAGES_MAX = 2 ** 31;
 const VIEW = 'an ArrayBufferView (a typed array, Buffer or DataView)';
 
 export function segmentOfView(memory: ArrayBufferView): Segments {
-  return fromViews('ubuf', [memory], () => 'memory');
+  const view = bytesOf(memory, () => 'memory', 0);
+  return new Segments('ubuf', [view.length], [view]);
 }
 
 export function segmentsOfViews(kind: 'iovec' | 'kvec', memory: readonly ArrayBufferView[]): Segments {
   if (!Array.isArray(memory)) throw errors.invalidType('memory', `${VIEW} or an array of them`, memory);
-  return fromViews(kind, memory, (index) => `memory[${index}]`);
-}
-
-function fromViews(
-  kind: 'ubuf' | 'iovec' | 'kvec',
-  memory: readonly ArrayBufferView[],
-  nameOf: (index: number) => string,
-): Segments {
+  const nameOf = (index: number): string => `memory[${index}]`;
   const views: Uint8Array[] = [];
   const lengths: number[] = [];
   // By index up to the length that it had: a hole in the array is refused like anything else that is no view.

@@ -33,6 +33,7 @@ function everyKind(...lengths: number[]): IovIter[] {
     makeIterator('iovec', pieces, buffers),
     makeIterator('kvec', pieces, buffers),
     makeIterator('bvec', pieces, buffers),
+    makeIterator('folioq', pieces, buffers),
   ];
 }
 
@@ -332,6 +333,11 @@ describe('any movement', () => {
 
   function checkPlace(iter: IovIter, pieces: readonly Piece[], start: number, end: number): void {
     assert.equal(iter.count, end - start);
+    if (iter.kind === 'xarray') {
+      const held = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      assert.deepEqual([iter.iovOffset, iter.nrSegs], [start, start < held ? 1 : 0]);
+      return;
+    }
     const segment = pieces.length - iter.nrSegs;
     const before = pieces.slice(0, segment).reduce((sum, piece) => sum + piece.length, 0);
     assert.equal(before + iter.iovOffset, start);

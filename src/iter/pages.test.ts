@@ -6,6 +6,7 @@ import { FakeFault, FakePages } from '../../test/support/fake-pages.js';
 import {
   aKind,
   type Byte,
+  MEMORY_KINDS,
   makeBuffers,
   makeIterator,
   naiveBytes,
@@ -66,15 +67,15 @@ describe('forEachPage', () => {
       const buffers = makeBuffers(false);
       const bytes = naiveBytes(piecesOf(kind, drawn));
       const start = Math.min(skip, bytes.length);
-      for (const batchMax of [1, 2, 3, 64, ALL]) {
-        const pages = new FakePages({ batchMax, offsetInPage: placed(buffers) });
+      for (const batchMax of [0, 1, 2, 3, 64, ALL]) {
+        const pages = new FakePages({ batchMax, holds: batchMax === 0, offsetInPage: placed(buffers) });
         const iter = makeIterator(kind, drawn, buffers, pages);
         iter.advance(start);
         const fragments = fragmentsOf(iter, size, pages);
         assert.deepEqual(fragments, naiveFragments(bytes.slice(start, start + size), buffers, pages));
         assert.equal(iter.count, Math.max(0, bytes.length - start - size));
         assert.equal(pages.held, 0);
-        if (kind === 'bvec') assert.equal(pages.getCalls, 0);
+        if (kind === 'bvec' || kind === 'xarray' || batchMax === 0) assert.equal(pages.getCalls, 0);
       }
     });
     fc.assert(property, SEEDED);
@@ -209,7 +210,7 @@ describe('forEachPage', () => {
   it('of nothing calls nobody', () => {
     const never = (): void => assert.fail('called');
     assert.equal(IovIter.ubuf(view(1)).forEachPage(0, never), 0);
-    for (const kind of ['ubuf', 'iovec', 'kvec', 'bvec'] as const) {
+    for (const kind of MEMORY_KINDS) {
       const empty: Piece = { buffer: 0, from: 0, length: 0 };
       const pages = new FakePages();
       const iter = makeIterator(kind, [empty, empty], makeBuffers(false), pages);

@@ -53,8 +53,8 @@ export class Segments {
   readonly lengths: number[];
   /** Exactly the bytes of each; and what the views said of themselves at first, since that changes with their buffer. */
   readonly views: Uint8Array[];
-  readonly buffers: ArrayBufferLike[] = [];
-  readonly starts: number[] = [];
+  readonly buffers: ArrayBufferLike[];
+  readonly starts: number[];
   readonly paged: Paged | null;
   /** Bytes of all pieces before this one, one more than there are pieces; made when it is first asked for. */
   #before: Float64Array | null = null;
@@ -67,11 +67,16 @@ export class Segments {
     let bytes = 0;
     for (const length of lengths) bytes += length;
     this.#add(bytes);
+    const [first] = views;
+    this.buffers = first === undefined ? [] : [first.buffer];
+    this.starts = first === undefined ? [] : [first.byteOffset];
     // Pushed, not mapped: V8 then knows that the lists have no holes.
-    for (const view of views) {
-      this.buffers.push(view.buffer);
-      this.starts.push(view.byteOffset);
-    }
+    for (let i = 1; i < views.length; i++) this.#place(views[i] ?? ABSENT);
+  }
+
+  #place(view: Uint8Array): void {
+    this.buffers.push(view.buffer);
+    this.starts.push(view.byteOffset);
   }
 
   #add(bytes: number): void {
@@ -86,8 +91,7 @@ export class Segments {
     this.#add(view.length);
     this.lengths.push(view.length);
     this.views.push(view);
-    this.buffers.push(view.buffer);
-    this.starts.push(view.byteOffset);
+    this.#place(view);
   }
 
   /** A queue lets go of its first `count`. */

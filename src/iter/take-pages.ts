@@ -69,6 +69,7 @@ export function extractBvecs(
   mustBeAlignment(lengthAlignment, 'options.lengthAlignment', 2 ** 30);
   if ((alignment(segments, at, maxBytes, source) & (memoryAlignment - 1)) !== 0)
     throw errors.invalidValue('options.memoryAlignment', 'what the memory is aligned to', memoryAlignment);
+  const { segment, iovOffset } = at;
   const bytes = Math.min(maxBytes, at.count);
   if (bytes === 0 || toOffset(maxVecs, 'options.maxVecs') === 0) return 0;
   const vecs = new VecList(segments, at, maxVecs, source);
@@ -76,8 +77,10 @@ export function extractBvecs(
   const over = taken % lengthAlignment;
   vecs.cut(over);
   stepBack(segments, at, over);
-  if (taken === over)
+  if (taken === over) {
+    at.set(segment, iovOffset, at.count, at.dropped);
     throw errors.invalidValue('options.lengthAlignment', `at most the ${taken} bytes that there are`, lengthAlignment);
+  }
   for (const vec of vecs.list) into.push(vec);
   return taken - over;
 }

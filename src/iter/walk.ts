@@ -243,7 +243,7 @@ class PageWalk implements Walker {
         piece = segment;
         length = lengths[piece] ?? 0;
         if (length === 0) {
-          segment++;
+          at.segment = ++segment;
           continue;
         }
         const bvec = bvecs?.[piece];

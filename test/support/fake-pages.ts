@@ -8,6 +8,8 @@ export interface FakePagesOptions {
   batchMax?: number;
   /** The page, counted over all calls from 0, that cannot be had. */
   failAt?: number;
+  /** Whether it can hold whole buffers, which walks then prefer. */
+  holds?: boolean;
   /** Where in its page each buffer starts; 0 when left out. */
   offsetInPage?: (buffer: ArrayBufferLike) => number;
 }
@@ -28,12 +30,26 @@ export class FakePages implements PageSource {
   readonly #options: FakePagesOptions;
   readonly #numbered: Numbered[] = [];
   readonly #pins = new Map<number, number>();
+  readonly #heldBuffers: ArrayBufferLike[] = [];
+  readonly hold?: (buffer: ArrayBufferLike) => number;
+  readonly release?: (buffer: ArrayBufferLike) => void;
   getCalls = 0;
   pagesTaken = 0;
   pagesPutBack = 0;
 
   constructor(options: FakePagesOptions = {}) {
     this.#options = options;
+    if (options.holds !== true) return;
+    this.hold = (buffer) => {
+      this.#heldBuffers.push(buffer);
+      this.pagesTaken++;
+      return this.pageOf(buffer, 0);
+    };
+    this.release = (buffer) => {
+      assert.ok(this.#heldBuffers.includes(buffer), 'a buffer is released once for each time that it was held');
+      this.#heldBuffers.splice(this.#heldBuffers.indexOf(buffer), 1);
+      this.pagesPutBack++;
+    };
   }
 
   /** Pages that are held now, each as often as it was taken. */
@@ -90,7 +106,8 @@ export class FakePages implements PageSource {
   }
 
   isHeld(page: number): boolean {
-    return (this.#pins.get(page) ?? 0) > 0;
+    if ((this.#pins.get(page) ?? 0) > 0) return true;
+    return this.#heldBuffers.some((buffer) => page >= this.pageOf(buffer, 0) && page < this.pageOf(buffer, 0) + SPAN);
   }
 
   /** Of pages that are not held, too: bvecs name pages that somebody else holds. */

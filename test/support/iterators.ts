@@ -1,6 +1,7 @@
 // Iterators of every kind over the same memory, and the naive walk over its bytes that they are compared with.
 import fc from 'fast-check';
 import { PAGE_SIZE } from '../../src/base/integers.js';
+import { FolioQueue } from '../../src/iter/folio-queue.js';
 import { IovIter } from '../../src/iter/iov-iter.js';
 import { FakePages } from './fake-pages.js';
 import { runSeed } from './random.js';
@@ -35,14 +36,24 @@ export function makeBuffers(filled: boolean): ArrayBuffer[] {
   });
 }
 
-export const MEMORY_KINDS = ['ubuf', 'iovec', 'kvec', 'bvec'] as const;
+export const MEMORY_KINDS = ['ubuf', 'iovec', 'kvec', 'bvec', 'xarray', 'folioq'] as const;
 export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
-/** A ubuf has one segment: the first that has a byte. */
+/** A ubuf has one segment: the first that has a byte. A cache has pages, whole ones between its ends. */
 export function piecesOf(kind: MemoryKind, pieces: readonly Piece[]): readonly Piece[] {
-  if (kind !== 'ubuf') return pieces;
-  return [pieces.find(({ length }) => length > 0) ?? pieces[0] ?? { buffer: 0, from: 0, length: 0 }];
+  if (kind === 'ubuf')
+    return [pieces.find(({ length }) => length > 0) ?? pieces[0] ?? { buffer: 0, from: 0, length: 0 }];
+  if (kind !== 'xarray') return pieces;
+  const full = pieces.filter(({ length }) => length > 0);
+  return full.map(({ from, length }, index) => {
+    const begin = index === 0 ? from % PAGE_SIZE : 0;
+    const end = index === full.length - 1 ? Math.max(begin + 1, length % PAGE_SIZE) : PAGE_SIZE;
+    return { buffer: 0, from: from - (from % PAGE_SIZE) + begin, length: end - begin };
+  });
 }
+
+/** The index of the first page of a cache. */
+const FIRST_INDEX = 7;
 
 export function makeIterator(
   kind: MemoryKind,
@@ -50,7 +61,8 @@ export function makeIterator(
   buffers: readonly ArrayBufferLike[],
   pages: FakePages = new FakePages(),
 ): IovIter {
-  const views = piecesOf(kind, pieces).map(({ buffer, from, length }) => {
+  const parts = piecesOf(kind, pieces);
+  const views = parts.map(({ buffer, from, length }) => {
     return new Uint8Array(buffers[buffer] ?? new ArrayBuffer(0), from, length);
   });
   switch (kind) {
@@ -60,6 +72,18 @@ export function makeIterator(
       return IovIter.iovec(views);
     case 'kvec':
       return IovIter.kvec(views);
+    case 'folioq': {
+      const queue = new FolioQueue();
+      for (const view of views) queue.push(view);
+      return IovIter.folioq(queue);
+    }
+    case 'xarray': {
+      const numbers = views.map((view) => pages.pageOf(view.buffer, view.byteOffset));
+      const pageAt = (index: number): number => numbers[index - FIRST_INDEX] ?? -1;
+      const start = FIRST_INDEX * PAGE_SIZE + ((parts[0]?.from ?? 0) % PAGE_SIZE);
+      const count = parts.reduce((sum, { length }) => sum + length, 0);
+      return IovIter.xarray({ pageAt }, pages, start, count);
+    }
     case 'bvec':
       return IovIter.bvec(
         views.map((view) => ({
