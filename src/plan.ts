@@ -5,4 +5,4 @@
  */
 import './memory/host.js'; // a plan must know where memory really lies
 
-export { type Plan, type PlanOptions, type PlanRequest, type PlanSegment, type PlanTotals, plan } from './plan/plan.js';
+export { type Plan, type PlanOptions, type PlanRequest, type PlanSegment, type PlanTotals, plan } from './draw/plan.js';

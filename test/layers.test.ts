@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** Each may import from those before it. */
-const PORTABLE_LAYERS = ['base', 'iter', 'plan'];
+const PORTABLE_LAYERS = ['base', 'iter', 'plan', 'draw'];
 
 /** The sources: this file runs from dist/test. */
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));

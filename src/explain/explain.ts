@@ -1,8 +1,8 @@
 // explain(): how vectors would go to a target, request by request, and what others would make of them.
 import { errors } from '../base/errors.js';
 import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
+import { plan } from '../draw/plan.js';
 import { type Direction, type Limits, limitsProblem } from '../plan/limits.js';
-import { plan } from '../plan/plan.js';
 import { Explanation } from './explanation.js';
 import { LIMIT_NAMES, type LimitWishes, limitsWith, USUAL_DISK } from './limits.js';
 import { SIMULATED_PAGES, simulate } from './memory.js';

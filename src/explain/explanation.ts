@@ -1,7 +1,7 @@
 // What explain() gives: the requests of a plan beside the vectors, as text, as JSON and as a picture.
 import { toOffset } from '../base/integers.js';
+import type { Plan, PlanTotals } from '../draw/plan.js';
 import type { Limits } from '../plan/limits.js';
-import type { Plan, PlanTotals } from '../plan/plan.js';
 import type { Peer } from './models/peers.js';
 import { type ExplainedRequest, explainedRequests } from './requests.js';
 import { drawPicture } from './svg/picture.js';

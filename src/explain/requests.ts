@@ -1,6 +1,6 @@
 // The requests of a plan with the memory that each is made of, told as places in the vectors. Pure and lazy.
 import { assert } from '../base/assert.js';
-import type { Plan, PlanRequest } from '../plan/plan.js';
+import type { Plan, PlanRequest } from '../draw/plan.js';
 import type { CopiedWhy, Cut, Route } from '../plan/request.js';
 import type { Vector } from './vectors.js';
 

@@ -1,5 +1,5 @@
 // An explanation as text, for people: the plan's own drawing, which memory goes where, and the others' requests.
-import { counted, grouped, size, table } from '../plan/draw.js';
+import { counted, grouped, size, table } from '../draw/draw.js';
 import type { Explanation } from './explanation.js';
 import { nounOf } from './models/peers.js';
 import type { ExplainedRequest, ExplainedSegment, How, MemoryPiece } from './requests.js';

@@ -1,5 +1,5 @@
 // What others make of the same vectors: a line for each, with its rule and where that was read.
-import { size } from '../../plan/draw.js';
+import { size } from '../../draw/draw.js';
 import type { Direction } from '../../plan/limits.js';
 import type { Vector } from '../vectors.js';
 import { cephRequests } from './ceph.js';

@@ -1,5 +1,5 @@
 // The picture's middle: memory, what is copied on the way, the target's requests, and where each of them is cut.
-import { counted, grouped, inWords, reasons, size } from '../../plan/draw.js';
+import { counted, grouped, inWords, reasons, size } from '../../draw/draw.js';
 import type { Direction } from '../../plan/limits.js';
 import type { ExplainedRequest, How } from '../requests.js';
 import { arrow, COLOURS, CUT, FAINT, INK, line, MUTED, n, rect, ribbon, type Stretch, text } from './elements.js';

@@ -1,5 +1,5 @@
 // An explanation as a picture for people: a standalone SVG document, drawn in sections from top to bottom.
-import { counted, grouped, size } from '../../plan/draw.js';
+import { counted, grouped, size } from '../../draw/draw.js';
 import type { Explanation } from '../explanation.js';
 import { nounOf } from '../models/peers.js';
 import type { ExplainedRequest } from '../requests.js';

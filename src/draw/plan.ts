@@ -3,11 +3,11 @@ import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import { hostPageSource } from '../iter/host-pages.js';
 import { IovIter } from '../iter/iov-iter.js';
+import type { Layout } from '../plan/layout.js';
+import { type Direction, type Limits, limitsProblem } from '../plan/limits.js';
+import { Planner } from '../plan/planner.js';
+import { type CopiedWhy, type Cut, PlannedRequest, type Route } from '../plan/request.js';
 import { draw } from './draw.js';
-import type { Layout } from './layout.js';
-import { type Direction, type Limits, limitsProblem } from './limits.js';
-import { Planner } from './planner.js';
-import { type CopiedWhy, type Cut, PlannedRequest, type Route } from './request.js';
 
 export interface PlanOptions {
   /** Where in the target the range begins. */

@@ -1,6 +1,7 @@
 // A plan as text: what goes where, what is copied and why, why each request ends. For people; nobody parses it.
+
+import type { CopiedWhy, Cut, Route } from '../plan/request.js';
 import type { PlanRequest, PlanTotals } from './plan.js';
-import type { CopiedWhy, Cut, Route } from './request.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 

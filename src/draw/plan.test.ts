@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { IovIter } from '../iter/iov-iter.js';
-import { DISK, Places, SOCKET } from './fixtures.test.js';
+import { DISK, Places, SOCKET } from '../plan/fixtures.test.js';
 import { type PlanOptions, plan } from './plan.js';
 
 const MiB = 2 ** 20;
