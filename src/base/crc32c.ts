@@ -2,7 +2,11 @@
 
 /** The polynomial 0x1EDC6F41, reflected. */
 const POLYNOMIAL = 0x82f63b78;
-const SLICES = 8;
+const SLICES = 16;
+/** Words are read as the machine has them. */
+const LITTLE_ENDIAN: boolean = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
+/** Below this a view of words costs more than it saves. */
+const WORDS_FROM_BYTES = 64;
 
 /** TABLES[256 k + b]: what byte b does to the remainder with k more bytes behind it. */
 const TABLES: Int32Array = makeTables();
@@ -30,25 +34,53 @@ export class Crc32c {
     return ~this.#remainder >>> 0;
   }
 
-  /** Slicing by 8: eight look-ups that do not wait for each other instead of eight that do. */
   update(bytes: Uint8Array): this {
+    let at = 0;
+    if (LITTLE_ENDIAN && bytes.length >= WORDS_FROM_BYTES) {
+      const head = -bytes.byteOffset & 3;
+      const blocks = Math.floor((bytes.length - head) / SLICES);
+      this.#bytes(bytes, 0, head);
+      this.#words(new Int32Array(bytes.buffer, bytes.byteOffset + head, (blocks * SLICES) / 4));
+      at = head + blocks * SLICES;
+    }
+    this.#bytes(bytes, at, bytes.length);
+    return this;
+  }
+
+  #bytes(bytes: Uint8Array, from: number, to: number): void {
+    let crc = this.#remainder;
+    for (let i = from; i < to; i++) crc = (crc >>> 8) ^ (TABLES[(crc ^ (bytes[i] ?? 0)) & 0xff] ?? 0);
+    this.#remainder = crc;
+  }
+
+  /** Slicing by 16: look-ups that do not wait for each other. */
+  #words(words: Int32Array): void {
     const t = TABLES;
     let crc = this.#remainder;
-    let i = 0;
-    for (const end = bytes.length - (SLICES - 1); i < end; i += SLICES) {
+    for (let i = 0; i < words.length; i += 4) {
       // Each index lies within its array: the casts say so, and a check would cost as much as a look-up.
+      const a = crc ^ (words[i] as number);
+      const b = words[i + 1] as number;
+      const c = words[i + 2] as number;
+      const d = words[i + 3] as number;
       crc =
-        (t[1792 + ((crc ^ (bytes[i] as number)) & 0xff)] as number) ^
-        (t[1536 + (((crc >>> 8) ^ (bytes[i + 1] as number)) & 0xff)] as number) ^
-        (t[1280 + (((crc >>> 16) ^ (bytes[i + 2] as number)) & 0xff)] as number) ^
-        (t[1024 + ((crc >>> 24) ^ (bytes[i + 3] as number))] as number) ^
-        (t[768 + (bytes[i + 4] as number)] as number) ^
-        (t[512 + (bytes[i + 5] as number)] as number) ^
-        (t[256 + (bytes[i + 6] as number)] as number) ^
-        (t[bytes[i + 7] as number] as number);
+        (t[3840 + (a & 0xff)] as number) ^
+        (t[3584 + ((a >>> 8) & 0xff)] as number) ^
+        (t[3328 + ((a >>> 16) & 0xff)] as number) ^
+        (t[3072 + (a >>> 24)] as number) ^
+        (t[2816 + (b & 0xff)] as number) ^
+        (t[2560 + ((b >>> 8) & 0xff)] as number) ^
+        (t[2304 + ((b >>> 16) & 0xff)] as number) ^
+        (t[2048 + (b >>> 24)] as number) ^
+        (t[1792 + (c & 0xff)] as number) ^
+        (t[1536 + ((c >>> 8) & 0xff)] as number) ^
+        (t[1280 + ((c >>> 16) & 0xff)] as number) ^
+        (t[1024 + (c >>> 24)] as number) ^
+        (t[768 + (d & 0xff)] as number) ^
+        (t[512 + ((d >>> 8) & 0xff)] as number) ^
+        (t[256 + ((d >>> 16) & 0xff)] as number) ^
+        (t[d >>> 24] as number);
     }
-    for (; i < bytes.length; i++) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[i] as number)) & 0xff] as number);
     this.#remainder = crc;
-    return this;
   }
 }
