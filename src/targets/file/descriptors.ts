@@ -3,6 +3,7 @@ import { close, constants, fstat, ftruncate, open, type PathLike, type Stats } f
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
 import { errors } from '../../base/errors.js';
+import { type Opened, openOrCreate, removeCreated } from './create.js';
 
 const openFd = promisify(open);
 const closeFd = promisify(close);
@@ -60,27 +61,49 @@ export class Descriptors {
   readonly path: PathLike;
   #stats: Stats;
   readonly #truncates: boolean;
+  readonly #opened: Opened;
   #direct: number | null = null;
 
-  private constructor(fd: number, flags: number, path: PathLike, stats: Stats) {
-    this.fd = fd;
+  private constructor(opened: Opened, flags: number, path: PathLike, stats: Stats) {
+    this.fd = opened.fd;
+    this.#opened = opened;
     this.flags = flags;
     this.path = path;
     this.#stats = stats;
     this.#truncates = (flags & O_TRUNC) !== 0 && this.writes && stats.isFile();
   }
 
-  /** Truncates nothing yet: see truncateIfAsked. */
-  static async open(path: PathLike, flags: number, mode: number | string | undefined): Promise<Descriptors> {
+  /**
+   * Truncates nothing yet: see truncateIfAsked. `refusable`: it may yet be refused, and what O_CREAT made has to be
+   * known then; that costs an open or two more.
+   */
+  static async open(
+    path: PathLike,
+    flags: number,
+    mode: number | string | undefined,
+    refusable = false,
+  ): Promise<Descriptors> {
     const plain = flags & ~O_DIRECT;
     // Without write access it is the kernel's business what O_TRUNC does (open(2): unspecified).
     const writes = (flags & ACCESS_MODE) !== O_RDONLY;
-    const fd = await openFd(path, writes ? plain & ~O_TRUNC : plain, mode);
+    const first = writes ? plain & ~O_TRUNC : plain;
+    const opened = refusable
+      ? await openOrCreate(path, first, mode)
+      : { fd: await openFd(path, first, mode), created: null };
     try {
-      return new Descriptors(fd, plain, path, await fstatFd(fd));
+      return new Descriptors(opened, plain, path, await fstatFd(opened.fd));
     } catch (error) {
-      await closeFd(fd);
+      await closeFd(opened.fd);
       throw error;
+    }
+  }
+
+  /** For an open that is refused: closes, and leaves nothing new behind. */
+  async undo(): Promise<void> {
+    try {
+      await removeCreated(this.#opened);
+    } finally {
+      await this.close();
     }
   }
 

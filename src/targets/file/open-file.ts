@@ -35,7 +35,7 @@ export async function openFileTarget(
     throw refusal(path, `engine: 'uring' cannot be had: ${reason}`, 'ERR_DIORITE_UNSUPPORTED');
   }
   if (io === 'drop-behind') mustDropBehind(path, engine);
-  const descriptors = await Descriptors.open(path, parseFlags(flags), options.mode);
+  const descriptors = await Descriptors.open(path, parseFlags(flags), options.mode, io === 'direct');
   try {
     const facts = discover(descriptors.fd, String(path), descriptors.stats, descriptors.isTerminal);
     const notDirect = await openDirect(descriptors, facts, io, engine.addresses);
@@ -47,7 +47,7 @@ export async function openFileTarget(
     const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes });
     return { target, engineReason: reason, appends: descriptors.appends };
   } catch (error) {
-    await descriptors.close();
+    await descriptors.undo();
     throw error;
   }
 }
