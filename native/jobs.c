@@ -29,6 +29,7 @@ enum op {
   OP_SEEK_DATA = 7,
   OP_SEEK_HOLE = 8,
   OP_BLOCK_ZERO = 9,
+  OP_CLONE = 10,
 };
 
 struct diorite_job {
@@ -124,6 +125,7 @@ static int64_t call_once(const struct diorite_job *job) {
   case OP_SEEK_DATA: return lseek(job->fd, job->offset, SEEK_DATA);
   case OP_SEEK_HOLE: return lseek(job->fd, job->offset, SEEK_HOLE);
   case OP_BLOCK_ZERO: return block_zero(job);
+  case OP_CLONE: return ioctl(job->fd, FICLONE, (unsigned long)job->flags);
   }
   errno = ENOSYS;
   return -1;

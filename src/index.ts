@@ -7,7 +7,14 @@
 
 export { AbortError, CODES, type Code, DioriteError, type Extent, type ExtentState } from './base/errors.js';
 export { PAGE_SIZE } from './base/integers.js';
-export type { CopyOptions, CopyProgress, CopyResult } from './copy/options.js';
+export type {
+  CopyAllResult,
+  CopyOptions,
+  CopyProgress,
+  CopyResult,
+  DestinationDone,
+  DestinationFailed,
+} from './copy/options.js';
 export type { ProbeResult } from './copy/probe.js';
 export type { ExplainOptions } from './explain/explain.js';
 export type { Explanation } from './explain/explanation.js';
@@ -24,13 +31,33 @@ export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
 export type { DataRange, Holes, IoMode, Target } from './transfer/target.js';
 
-/** Copies a file with direct I/O; see CopyOptions. Loaded at the first call: most programs that open files do not copy. */
+/**
+ * Copies a file with direct I/O to one destination, or, read once, to each of several; see CopyOptions. Where one of
+ * several fails the others go on, and it rejects with `result: CopyAllResult`. Loaded at the first call: most programs
+ * that open files do not copy.
+ */
 export async function copy(
   source: string | Buffer | URL,
   destination: string | Buffer | URL,
   options?: import('./copy/options.js').CopyOptions,
-): Promise<import('./copy/options.js').CopyResult> {
-  return (await import('./copy/copy.js')).copy(source, destination, options);
+): Promise<import('./copy/options.js').CopyResult>;
+export async function copy(
+  source: string | Buffer | URL,
+  destinations: readonly (string | Buffer | URL)[],
+  options?: import('./copy/options.js').CopyOptions,
+): Promise<import('./copy/options.js').CopyAllResult>;
+export async function copy(
+  source: string | Buffer | URL,
+  to: string | Buffer | URL | readonly (string | Buffer | URL)[],
+  options?: import('./copy/options.js').CopyOptions,
+): Promise<import('./copy/options.js').CopyResult | import('./copy/options.js').CopyAllResult> {
+  const { copy: start } = await import('./copy/copy.js');
+  return isList(to) ? start(source, to, options) : start(source, to, options);
+}
+
+/** Array.isArray does not tell a readonly array from the rest. */
+function isList<T>(to: T | readonly T[]): to is readonly T[] {
+  return Array.isArray(to);
 }
 
 /** What this machine, and the file at `path`, can do; see ProbeResult. */

@@ -8,6 +8,7 @@ export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
 export { Request, type RequestOwner } from './transfer/request.js';
 export type {
+  BeginOptions,
   DataRange,
   Effect,
   Holes,

@@ -28,10 +28,11 @@ export const CODES = {
   ERR_DIORITE_SHORT: 'the target ended before all bytes were written',
   ERR_DIORITE_POISONED: 'a sync of this inode failed: what was written since the last good one is unknown',
   ERR_DIORITE_UNSUPPORTED: 'the target or this machine cannot do that',
-  ERR_DIORITE_SAME_FILE: 'source and destination are the same file',
+  ERR_DIORITE_SAME_FILE: 'source and destination, or two destinations, are the same file',
   ERR_DIORITE_EXISTS: 'the destination exists',
   ERR_DIORITE_SOURCE_CHANGED: 'the source changed while it was copied',
   ERR_DIORITE_VERIFY: 'what was read back differs from what was written',
+  ERR_DIORITE_DESTINATIONS: 'not every destination of a copy was written: its result says which',
   ERR_DIORITE_BUDGET: 'more memory is asked for than the pool may hold',
 } as const;
 

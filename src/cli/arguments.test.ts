@@ -1,7 +1,7 @@
 // Arguments: every mistake is one line that names what is wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countOf, exactly, oneOf, parseArguments, sizeOf } from './arguments.js';
+import { atLeast, countOf, exactly, oneOf, parseArguments, sizeOf } from './arguments.js';
 
 const OPTIONS = {
   force: { type: 'boolean', short: 'f' },
@@ -54,4 +54,7 @@ test('choices and positionals', () => {
   assert.throws(() => exactly(parse('x'), ['A', 'B']), { message: 'missing B' });
   assert.throws(() => exactly(parse('x', 'y', 'z'), ['A', 'B']), { message: "one argument too many: 'z'" });
   assert.throws(() => exactly(parse('x', ''), ['A', 'B']), { message: 'an empty path' });
+  assert.deepEqual(atLeast(parse('x', 'y', 'z'), ['A', 'B']), ['x', 'y', 'z']);
+  assert.throws(() => atLeast(parse('x'), ['A', 'B']), { message: 'missing B' });
+  assert.throws(() => atLeast(parse('x', 'y', ''), ['A', 'B']), { message: 'an empty path' });
 });

@@ -94,3 +94,11 @@ export function exactly(parsed: Parsed, names: readonly string[]): readonly stri
   if (positionals.some((value) => value === '')) throw new UsageError('an empty path');
   return positionals;
 }
+
+/** Exactly these, and then any number more of the last one. */
+export function atLeast(parsed: Parsed, names: readonly string[]): readonly string[] {
+  const { positionals } = parsed;
+  exactly({ ...parsed, positionals: positionals.slice(0, names.length) }, names);
+  if (positionals.some((value) => value === '')) throw new UsageError('an empty path');
+  return positionals;
+}

@@ -1,17 +1,22 @@
 // `diorite copy`: options in, a bar while it runs, what happened in the end.
+import type { DioriteError } from '../base/errors.js';
 import { PAGE_SIZE } from '../base/integers.js';
 import {
+  type CopyAllResult,
   type CopyOptions,
   type CopyResult,
   DEFAULT_DEPTH,
   DEFAULT_REQUEST_BYTES,
   DEPTH_MAX,
+  type DestinationDone,
+  type DestinationFailed,
   ENGINE_WISHES,
   IN_FLIGHT_BYTES_MAX,
   IO_WISHES,
+  REFLINK_WISHES,
   REQUEST_BYTES_MAX,
 } from '../copy/options.js';
-import { countOf, exactly, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
+import { atLeast, countOf, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
@@ -24,22 +29,28 @@ const OPTIONS: OptionKinds = {
   'no-progress': { type: 'boolean' },
   depth: { type: 'string' },
   'request-size': { type: 'string' },
+  reflink: { type: 'string' },
   io: { type: 'string' },
   engine: { type: 'string' },
 };
 
-const HELP = `Usage: diorite copy SOURCE DESTINATION [options]
+const HELP = `Usage: diorite copy SOURCE DESTINATION… [options]
 
 Copies a regular file or a block device with direct I/O. The copy is written under a temporary name beside the
 destination, synced, and then published under its own: until then an old file keeps its bytes, and whatever goes
 wrong leaves it as it was. A DESTINATION that is a directory means SOURCE's name inside it. Devices and FIFOs are
 written in place and are never replaced.
 
+Several destinations get the bytes of one reading; each is written at its own pace, within bounded memory, and published
+by itself. One that fails is told of and leaves no file; the others go on, and the exit status is ${EXIT.someFailed}.
+
 Options:
-  -f, --force          replace an existing file; write to a block device
+  -f, --force          replace existing files; write to block devices
       --verify         read the copy back past the page cache, before it is published, and compare checksums
-      --depth N        pieces on the way at a time, 1 to ${DEPTH_MAX} (default ${DEFAULT_DEPTH})
+      --depth N        pieces on the way at a time to each destination, 1 to ${DEPTH_MAX} (default ${DEFAULT_DEPTH})
       --request-size S how large a piece is: 4096, 512K, 1M … (default ${DEFAULT_REQUEST_BYTES / 1024 / 1024}M)
+      --reflink WHEN   ${REFLINK_WISHES.join(', ')}: auto shares the source's blocks where the file system can, and moves
+                       bytes where it cannot (default never: the copy has blocks of its own)
       --io MODE        ${IO_WISHES.join(', ')}
                        (default prefer-direct: what it really was is in the result)
       --engine NAME    ${ENGINE_WISHES.join(', ')} (default auto)
@@ -65,8 +76,9 @@ function toOptions(args: readonly string[]): {
     throw new UsageError(`--depth times --request-size is more than ${formatBytes(IN_FLIGHT_BYTES_MAX)}`);
   const io = oneOf(parsed, 'io', IO_WISHES);
   const engine = oneOf(parsed, 'engine', ENGINE_WISHES);
+  const reflink = oneOf(parsed, 'reflink', REFLINK_WISHES);
   return {
-    paths: exactly(parsed, ['SOURCE', 'DESTINATION']),
+    paths: atLeast(parsed, ['SOURCE', 'DESTINATION']),
     flags: parsed.flags,
     options: {
       force: parsed.flags.has('force'),
@@ -75,6 +87,7 @@ function toOptions(args: readonly string[]): {
       ...(requestBytes === undefined ? {} : { requestBytes }),
       ...(io === undefined ? {} : { io }),
       ...(engine === undefined ? {} : { engine }),
+      ...(reflink === undefined ? {} : { reflink }),
     },
   };
 }
@@ -87,32 +100,82 @@ function modeText({ read, write }: CopyResult['io']): string {
 export function describe(result: CopyResult): string {
   const rows: [string, string][] = [
     ['copied', `${formatBytes(result.bytes)} to ${result.destination}`],
-    [
-      'time',
-      `${formatDuration(result.durationMs)}, ${formatRate(result.bytes, result.durationMs)}, ${(result.cpuMs / 1000).toFixed(2)} s of CPU`,
-    ],
+    ['time', timeText(result)],
     [
       'requests',
       `${formatCount(result.requests)} (${formatCount(result.readRequests)} reads, ${formatCount(result.writeRequests)} writes), ` +
         `${formatBytes(result.averageRequestBytes)} on average`,
     ],
-    [
-      'io',
-      modeText(result.io) +
-        (result.bufferedBytes > 0 ? `; ${formatBytes(result.bufferedBytes)} through the page cache` : ''),
-    ],
-    ['engine', result.engineReason === null ? result.engine : `${result.engine} (${result.engineReason})`],
+    ['io', modeText(result.io) + cachedText(result)],
+    ['engine', engineText(result)],
   ];
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
+  if (result.reflinkReason !== null) rows.push(['reflink', `no: ${result.reflinkReason}`]);
   rows.push(['verified', result.verified ? `yes, read back (${result.verifyIo})` : 'no (--verify)']);
   rows.push(['durable', result.stable ? 'yes' : 'no: the destination has no stable storage']);
   return `${formatRows(rows)}\n`;
 }
 
+function timeText({ bytes, durationMs, cpuMs }: CopyResult | CopyAllResult): string {
+  return `${formatDuration(durationMs)}, ${formatRate(bytes, durationMs)}, ${(cpuMs / 1000).toFixed(2)} s of CPU`;
+}
+
+function engineText({ engine, engineReason }: CopyResult | DestinationDone): string {
+  return engineReason === null ? engine : `${engine} (${engineReason})`;
+}
+
+function cachedText({ bufferedBytes }: CopyResult | DestinationDone): string {
+  return bufferedBytes > 0 ? `; ${formatBytes(bufferedBytes)} through the page cache` : '';
+}
+
+/** What became of each of several destinations; failures are told on standard error as well. */
+export function describeAll(result: CopyAllResult): string {
+  const { destinations, failed } = result;
+  const rows: [string, string][] = [
+    [
+      'copied',
+      `${formatBytes(result.bytes)} to ${destinations.length - failed} of ${destinations.length} destinations`,
+    ],
+    ['time', timeText(result)],
+    ['read', `${formatCount(result.readRequests)} requests, ${result.io}`],
+    ...destinations.map((each): [string, string] => [each.destination, destinationText(each)]),
+  ];
+  if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
+  return `${formatRows(rows)}\n`;
+}
+
+function destinationText(each: DestinationDone | DestinationFailed): string {
+  if (each.error !== null) return `not written: ${each.error.message}`;
+  const reflink = each.reflinkReason === null ? [] : [`no reflink: ${each.reflinkReason}`];
+  return [
+    `${formatCount(each.writeRequests)} requests, ${each.io}${cachedText(each)}`,
+    engineText(each),
+    ...reflink,
+    each.verified ? `verified (${each.verifyIo})` : 'not verified',
+    each.stable ? 'durable' : 'not durable: no stable storage',
+    formatDuration(each.durationMs),
+  ].join('; ');
+}
+
+/** As JSON: an Error's message is no property that JSON.stringify sees. */
+function allAsJson(result: CopyAllResult): Record<string, unknown> {
+  const destinations = result.destinations.map((each) =>
+    each.error === null ? each : { ...each, error: errorObject(each.error, null) },
+  );
+  return { ...result, destinations };
+}
+
+/** The result that the error of a copy to several destinations carries. */
+function resultIn(error: unknown): CopyAllResult | null {
+  // Of one kind only: CopyError, which is loaded with the library.
+  return error instanceof Error && 'result' in error ? (error.result as CopyAllResult) : null;
+}
+
 function errorObject(error: unknown, interrupted: Signalled | null): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
-  const { code, errno, syscall, path, offset } = error as NodeJS.ErrnoException & { offset?: number };
-  return { code, message: error.message, errno, syscall, path, offset, signal: interrupted ?? undefined };
+  const { code, errno, syscall, path, offset, bytes, extents } = error as NodeJS.ErrnoException & Partial<DioriteError>;
+  const { message } = error;
+  return { code, message, errno, syscall, path, offset, bytes, extents, signal: interrupted ?? undefined };
 }
 
 /** The first signal ends the copy in good order; a second one ends the process at once, as by default. */
@@ -132,7 +195,8 @@ async function run(args: readonly string[], { stdout, stderr }: Surroundings): P
   const { paths, options, flags } = toOptions(args);
   // After the arguments were checked: help and mistakes need no library.
   const { copy } = await import('../index.js');
-  const [source = '', destination = ''] = paths;
+  const [source = '', ...destinations] = paths;
+  const [destination = ''] = destinations;
   const bar = stderr.isTTY && !flags.has('no-progress') ? new ProgressBar(stderr) : null;
   const controller = new AbortController();
   let interrupted: Signalled | null = null;
@@ -140,24 +204,39 @@ async function run(args: readonly string[], { stdout, stderr }: Surroundings): P
     interrupted ??= signal;
     controller.abort();
   });
-  try {
-    const result = await copy(source, destination, {
-      ...options,
-      signal: controller.signal,
-      onProgress: (progress) => bar?.update(progress),
-    });
+  const all: CopyOptions = {
+    ...options,
+    signal: controller.signal,
+    onProgress: (progress) => bar?.update(progress),
+  };
+  const print = (json: object, text: () => string): void => {
     bar?.clear();
-    stdout.write(flags.has('json') ? `${JSON.stringify(result)}\n` : describe(result));
+    stdout.write(flags.has('json') ? `${JSON.stringify(json)}\n` : text());
+  };
+  try {
+    if (destinations.length > 1) {
+      const result = await copy(source, destinations, all);
+      print(allAsJson(result), () => describeAll(result));
+    } else {
+      const result = await copy(source, destination, all);
+      print(result, () => describe(result));
+    }
     return EXIT.ok;
   } catch (error) {
-    bar?.clear();
-    if (flags.has('json')) stdout.write(`${JSON.stringify({ error: errorObject(error, interrupted) })}\n`);
+    const result = resultIn(error);
+    const told = result === null ? {} : allAsJson(result);
+    print({ ...told, error: errorObject(error, interrupted) }, () => (result === null ? '' : describeAll(result)));
     if (interrupted === null) throw error;
-    stderr.write(`diorite: interrupted: ${source} was not copied\n`);
+    stderr.write(`diorite: interrupted: ${source} was not copied${notCopiedTo(result)}\n`);
     return interrupted === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
   } finally {
     release();
   }
+}
+
+function notCopiedTo(result: CopyAllResult | null): string {
+  if (result === null) return '';
+  return ` to ${result.destinations.flatMap((each) => (each.error === null ? [] : [each.destination])).join(', ')}`;
 }
 
 export const copyCommand: Command = { help: HELP, run };

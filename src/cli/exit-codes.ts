@@ -1,4 +1,5 @@
 // What the command line's exit status says. `--help` prints this table; errors are mapped here and nowhere else.
+import type { CopyAllResult } from '../copy/options.js';
 
 export const EXIT = {
   ok: 0,
@@ -6,6 +7,7 @@ export const EXIT = {
   usage: 2,
   verify: 3,
   sourceChanged: 4,
+  someFailed: 5,
   interrupted: 130,
   terminated: 143,
 } as const;
@@ -19,6 +21,7 @@ const MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.usage, 'wrong usage: an unknown option, a missing or a wrong argument'],
   [EXIT.verify, '--verify: what was read back differs; not published'],
   [EXIT.sourceChanged, 'the source changed while it was copied; not published'],
+  [EXIT.someFailed, 'of several destinations some were written, and some were not: those are as they were'],
   [EXIT.interrupted, 'interrupted (SIGINT); not published'],
   [EXIT.terminated, 'terminated (SIGTERM, SIGHUP); not published'],
 ];
@@ -30,7 +33,15 @@ export function exitCodesText(): string {
 
 export function exitCodeOf(error: unknown): number {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (someWritten(error)) return EXIT.someFailed;
   if (code === 'ERR_DIORITE_VERIFY') return EXIT.verify;
   if (code === 'ERR_DIORITE_SOURCE_CHANGED') return EXIT.sourceChanged;
   return EXIT.failed;
+}
+
+/** The error of a copy to several destinations carries what became of each. */
+function someWritten(error: unknown): boolean {
+  if (!(error instanceof Error && 'result' in error)) return false;
+  const { failed, destinations } = error.result as CopyAllResult;
+  return failed < destinations.length;
 }

@@ -24,7 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 const HELP = `diorite: direct I/O for Node.js
 
 Usage:
-  diorite copy SOURCE DESTINATION [options]   copy a file with direct I/O
+  diorite copy SOURCE DESTINATION… [options]  copy a file with direct I/O
   diorite probe PATH [options]                what direct I/O asks for there, and what this machine can do
   diorite explain [PATH] --vectors LIST       which requests vectors of memory become there, and elsewhere
   diorite COMMAND --help                      the options of a command

@@ -4,7 +4,7 @@ import type { DataRange } from '../transfer/target.js';
 
 /**
  * One cell of a fixed grid over the file: read whole in one request (its holes come as zeros and cost nothing), written
- * only where `data` is. A grid that does not depend on the data lets checksums of both sides be compared cell by cell.
+ * only where `data` is, or whole where what is not written is not zeros. A grid that does not depend on the data lets checksums of both sides be compared cell by cell.
  *
  *      source   |ddd··ddd|dddddddd|········|··dd|     d data, · hole
  *      cells    |   0    |   1    |        | 3  |     cell 2 does not appear
@@ -60,13 +60,13 @@ function* gap(from: number, to: number): Generator<Cell, void, undefined> {
     yield { offset, length: Math.min(GAP_BYTES_MAX, to - offset), data: [] };
 }
 
-/** Every cell is data from end to end, and cells without data (`data` empty) stand for each gap. */
+/** The cells and, where there are none, cells without data (`data` empty) for the gaps: they cover the file. */
 export async function* filled(cells: AsyncIterable<Cell>, size: number): AsyncGenerator<Cell, void, undefined> {
   let at = 0;
-  for await (const { offset, length } of cells) {
-    yield* gap(at, offset);
-    yield { offset, length, data: [{ offset, length }] };
-    at = offset + length;
+  for await (const cell of cells) {
+    yield* gap(at, cell.offset);
+    yield cell;
+    at = cell.offset + cell.length;
   }
   yield* gap(at, size);
 }

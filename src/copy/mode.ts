@@ -1,7 +1,7 @@
 // The permission bits and the owner that a copy gets: those that `cp` gives.
 import type { Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { geteuid } from 'node:process';
+import { readUmask } from '../targets/file/umask.js';
 
 export interface Permissions {
   readonly mode: number;
@@ -14,13 +14,6 @@ const ALL_BITS = 0o7777;
 const SET_USER_ID = 0o4000;
 const SET_GROUP_ID = 0o2000;
 const GROUP_EXECUTE = 0o010;
-
-/** Read from /proc: process.umask() reads by writing, which another thread may see. */
-async function readUmask(): Promise<number> {
-  const status = await readFile('/proc/self/status', 'latin1');
-  const umask = /^Umask:\s*([0-7]+)$/m.exec(status)?.[1];
-  return umask === undefined ? process.umask() : Number.parseInt(umask, 8);
-}
 
 /** A new file: the source's bits without set-user-ID, set-group-ID and sticky, less the umask. */
 async function forNewFile(source: Stats): Promise<Permissions> {

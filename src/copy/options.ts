@@ -1,6 +1,6 @@
 // What copy() takes and gives, and the check of it: before anything is opened.
 import { fileURLToPath } from 'node:url';
-import { errors } from '../base/errors.js';
+import { type DioriteError, errors } from '../base/errors.js';
 import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
 import type { IoMode } from '../transfer/target.js';
 
@@ -13,6 +13,13 @@ export const IO_WISHES: readonly IoWish[] = ['direct', 'prefer-direct', 'drop-be
 export type EngineWish = 'auto' | 'uring' | 'threads';
 export const ENGINE_WISHES: readonly EngineWish[] = ['auto', 'uring', 'threads'];
 
+/** `auto`: share the source's blocks where the file system can, instead of moving bytes. */
+export type ReflinkWish = 'auto' | 'never';
+export const REFLINK_WISHES: readonly ReflinkWish[] = ['never', 'auto'];
+
+/** Each has two descriptors and a temporary file; beyond this many one source is not what limits. */
+export const DESTINATIONS_MAX = 256;
+
 /**
  * Four pieces of 4 MiB: measured on a virtio disk (max_sectors_kb 4096) as fast as 8 × 1 MiB to 6 × 4 MiB, 1.5 times as
  * fast as dd with one request of 1 MiB at a time, and at half the CPU time of 8 × 1 MiB. Larger requests gain nothing:
@@ -22,12 +29,12 @@ export const DEFAULT_DEPTH = 4;
 export const DEFAULT_REQUEST_BYTES: number = 4 * 1024 * 1024;
 export const DEPTH_MAX = 256;
 export const REQUEST_BYTES_MAX: number = 64 * 1024 * 1024;
-/** depth × requestBytes: the memory of a copy. */
+/** depth × requestBytes: the memory of a copy to one destination. To several, a copy takes up to twice that in all. */
 export const IN_FLIGHT_BYTES_MAX: number = 1024 * 1024 * 1024;
 
 export interface CopyProgress {
   readonly phase: 'copy' | 'verify';
-  /** Bytes of the file that are done in this phase, holes included. */
+  /** Bytes of the file that are done in this phase, holes included; of several destinations: in the slowest one. */
   readonly doneBytes: number;
   /** Undefined: the source does not know its size (files of /proc). */
   readonly totalBytes: number | undefined;
@@ -42,6 +49,12 @@ export interface CopyOptions {
   readonly depth?: number;
   /** How large a piece, and the largest request, is: a power of two from 4096 on. */
   readonly requestBytes?: number;
+  /**
+   * `never` (the default): bytes are moved, and the copy has blocks of its own. `auto`: on XFS with reflink, on btrfs and
+   * the like the copy shares the source's blocks until one of them is written; where that cannot be, bytes are moved. The
+   * result's `io` is `clone`, or its `reflinkReason` says why not.
+   */
+  readonly reflink?: ReflinkWish;
   /** How to read and write; the result says what it really was. Default: 'prefer-direct'. */
   readonly io?: IoWish;
   /** Default: 'auto'. */
@@ -56,7 +69,7 @@ export interface CopyResult {
   readonly destination: string;
   /** The size of what was copied. */
   readonly bytes: number;
-  /** How much of it was holes and was not read. */
+  /** How much of it was holes, and was not written. 0 for a clone: nobody looked. */
   readonly holesBytes: number;
   /** Requests to the source and the destination, without those of `verify`. */
   readonly requests: number;
@@ -72,6 +85,8 @@ export interface CopyResult {
   readonly engine: string;
   /** Why it is not `uring`; null: it is. */
   readonly engineReason: string | null;
+  /** Why bytes were moved though `reflink: 'auto'` was asked; null: they were not, or it was not. */
+  readonly reflinkReason: string | null;
   readonly verified: boolean;
   /** How it was read back, where it was verified. */
   readonly verifyIo: IoMode | null;
@@ -82,10 +97,53 @@ export interface CopyResult {
   readonly cpuMs: number;
 }
 
+/** What became of one of several destinations that was written, verified where that was asked, and published. */
+export interface DestinationDone {
+  /** What was written to: the destination, or the source's name inside it, links followed. */
+  readonly destination: string;
+  readonly error: null;
+  readonly writeRequests: number;
+  /** Bytes that were copied in memory because they could not go to this destination as they lay. */
+  readonly copiedBytes: number;
+  readonly bufferedBytes: number;
+  readonly io: IoMode;
+  readonly engine: string;
+  readonly engineReason: string | null;
+  readonly reflinkReason: string | null;
+  readonly verified: boolean;
+  readonly verifyIo: IoMode | null;
+  readonly stable: boolean;
+  /** From the start of the copy to the end of this part of it. */
+  readonly durationMs: number;
+}
+
+/** One that was not: what was there before is there now, but for devices and pipes, which stay written in part. */
+export interface DestinationFailed {
+  readonly destination: string;
+  /** With `bytes` and `extents`: what is known of each byte of what was being written. */
+  readonly error: DioriteError;
+}
+
+/** A copy to several destinations: the source was read once. */
+export interface CopyAllResult {
+  readonly bytes: number;
+  readonly holesBytes: number;
+  readonly readRequests: number;
+  /** How it was read; `clone`: it was not. */
+  readonly io: IoMode;
+  /** One for each destination, in the order in which they were given. */
+  readonly destinations: readonly (DestinationDone | DestinationFailed)[];
+  /** How many of them were not written. */
+  readonly failed: number;
+  readonly durationMs: number;
+  readonly cpuMs: number;
+}
+
 /** CopyOptions with nothing left to choose. */
 export interface CopySettings {
   readonly force: boolean;
   readonly verify: boolean;
+  readonly reflink: ReflinkWish;
   readonly depth: number;
   readonly requestBytes: number;
   readonly io: IoWish;
@@ -144,6 +202,7 @@ export function toSettings(options: CopyOptions): CopySettings {
   return {
     force: toFlag(options.force, 'options.force'),
     verify: toFlag(options.verify, 'options.verify'),
+    reflink: toChoice(options.reflink, 'options.reflink', REFLINK_WISHES, 'never'),
     depth,
     requestBytes,
     io: toChoice(options.io, 'options.io', IO_WISHES, 'prefer-direct'),
@@ -164,4 +223,11 @@ export function toPath(value: unknown, name: string): string {
   if (typeof value !== 'string') throw errors.invalidType(name, 'a string, a Buffer or a file: URL', value);
   if (value === '' || value.includes('\0')) throw errors.invalidValue(name, 'a path without null bytes', value);
   return value;
+}
+
+/** Several destinations as a list of paths. */
+export function toPaths(value: readonly unknown[], name: string): string[] {
+  if (value.length === 0 || value.length > DESTINATIONS_MAX)
+    throw errors.invalidValue(name, `a path, or 1 to ${DESTINATIONS_MAX} of them`, `${value.length} paths`);
+  return value.map((each, i) => toPath(each, `${name}[${i}]`));
 }

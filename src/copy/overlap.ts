@@ -2,7 +2,7 @@
 // the file behind it.
 import type { Stats } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { errors } from '../base/errors.js';
 import { codeOf, ifExists } from './resolve.js';
 
@@ -84,4 +84,36 @@ export async function refuseOverlap(
     `The source and the destination are the same file: ${source.path}, ${destination.path}`,
     { path: source.path, dest: destination.path },
   );
+}
+
+/** Two destinations that are one, by whatever names: neither would then be what it is said to be. */
+export async function refuseTwins(
+  destinations: readonly { readonly path: string; readonly stats: Stats | null }[],
+): Promise<void> {
+  const seen = new Map<string, string>();
+  const devices: { path: string; stats: Stats }[] = [];
+  for (const { path, stats } of destinations) {
+    const key = stats === null ? await newNameKey(path) : keyOf(stats);
+    const twin = seen.get(key);
+    if (twin !== undefined) throw twins(twin, path);
+    seen.set(key, path);
+    if (stats !== null) devices.push({ path, stats });
+  }
+  for (const [i, one] of devices.entries())
+    for (const other of devices.slice(i + 1))
+      if ((one.stats.isBlockDevice() || other.stats.isBlockDevice()) && (await overlap(one.stats, other.stats)))
+        throw twins(one.path, other.path);
+}
+
+/** A name that is not there yet: its directory, however that is called, and the name in it. */
+async function newNameKey(path: string): Promise<string> {
+  const directory = await ifExists(stat(dirname(path)));
+  return directory === null ? `path ${path}` : `name ${fileKey(directory)} ${basename(path)}`;
+}
+
+function twins(one: string, other: string): Error {
+  return errors.make('ERR_DIORITE_SAME_FILE', `Two destinations are the same file: ${one}, ${other}`, {
+    path: one,
+    dest: other,
+  });
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Pool } from '../memory/pool.js';
 import { cellsOf } from './cells.js';
-import { memoryFor, type PumpInput, pump, pumpUntilEnd, type Reader, type Sink } from './pump.js';
+import { CopyLedger } from './copy-ledger.js';
+import { Lane, type Sink } from './lane.js';
+import { memoryFor, type PumpInput, pump, pumpUntilEnd, type Reader } from './pump.js';
 
 const CELL = 4096;
 const COUNT = 40;
@@ -44,6 +46,7 @@ class Stage {
   sink(sequential = false): Sink {
     return {
       sequential,
+      freshReadsZero: true,
       write: async (bytes, position) => {
         const copied = bytes.slice();
         await this.#operation('write', position / CELL);
@@ -61,11 +64,21 @@ class Stage {
   }
 }
 
+function laneOf(sink: Sink, depth = 4): Lane {
+  return new Lane(sink, depth, new CopyLedger(SIZE));
+}
+
+/** What fails in the only lane is what fails. */
+async function move(input: PumpInput): Promise<void> {
+  await pump(input);
+  for (const { failure } of input.lanes) if (failure !== null) throw failure.error;
+}
+
 function inputFor(stage: Stage, changes: Partial<PumpInput> = {}): PumpInput {
   return {
     cells: cellsOf([{ offset: 0, length: SIZE }], SIZE, CELL),
     reader: stage.reader,
-    sink: stage.sink(),
+    lanes: [laneOf(stage.sink())],
     pool: new Pool({ bytesMax: 1024 * 1024 }),
     depth: 4,
     cellBytes: CELL,
@@ -92,7 +105,7 @@ test('all bytes arrive; reads and writes are issued in file order, and no more t
 
 test('a sequential sink gets the next write when the last one is done', async () => {
   const stage = new Stage();
-  await pump(inputFor(stage, { sink: stage.sink(true) }));
+  await pump(inputFor(stage, { lanes: [laneOf(stage.sink(true))] }));
   assert.deepEqual(stage.written, stage.source);
   const writes = stage.log.filter((line) => line.startsWith('write'));
   for (let i = 0; i < writes.length; i += 2) assert.equal(`${writes[i]} done`, writes[i + 1]);
@@ -109,7 +122,7 @@ for (const [name, at] of [
     const stage = new Stage();
     stage[name] = at;
     const pool = new Pool({ bytesMax: 1024 * 1024 });
-    await assert.rejects(pump(inputFor(stage, { pool })), /no (read|write)/);
+    await assert.rejects(move(inputFor(stage, { pool })), /no (read|write)/);
     assert.equal(stage.inFlight, 0);
     assert.equal(pool.leased, 0);
     assert.ok(stage.issued('read').length <= at + 8, 'nothing new was started');
@@ -139,7 +152,7 @@ test('a source that ends early is told of', async () => {
     pump(
       inputFor(stage, {
         cells: cellsOf([{ offset: 0, length: size }], size, CELL),
-        sink: { ...stage.sink(), write: async () => {} },
+        lanes: [laneOf({ ...stage.sink(), write: async () => {} })],
       }),
     ),
     { message: `ended at ${SIZE}` },

@@ -1,21 +1,13 @@
-// The pipeline of a copy: a bounded number of slots, each of which reads a cell, then writes it, again and again.
-
+// The pipeline of a copy: a bounded number of slots, each of which reads a cell once and has every lane write it.
 import { errors } from '../base/errors.js';
 import { alignUp, PAGE_SIZE } from '../base/integers.js';
 import type { Lease, Pool } from '../memory/pool.js';
 import type { Cell } from './cells.js';
+import type { Lane } from './lane.js';
 
 export interface Reader {
   /** Fills `view` from `position`; fewer bytes only at the end of the data. */
   read(view: Uint8Array, position: number): Promise<number>;
-}
-
-export interface Sink {
-  /** Bytes can only be taken in order, one write at a time (FIFO, terminal). */
-  readonly sequential: boolean;
-  write(bytes: Uint8Array, position: number): Promise<void>;
-  /** Makes the range read as zeros. */
-  zero(offset: number, length: number): Promise<void>;
 }
 
 /** What a file of `size` needs of the memory that `depth` cells may take. */
@@ -29,8 +21,10 @@ export function memoryFor(size: number, cellBytes: number, depth: number): { dep
 export interface PumpInput {
   readonly cells: AsyncGenerator<Cell, void, undefined>;
   readonly reader: Reader;
-  readonly sink: Sink;
+  /** None: everything is read, and nothing is written. */
+  readonly lanes: readonly Lane[];
   readonly pool: Pool;
+  /** How many slots there are: what all lanes together may hold of memory. */
   readonly depth: number;
   readonly cellBytes: number;
   /** The largest cell that comes; a small file needs no more memory than it has bytes. */
@@ -38,23 +32,24 @@ export interface PumpInput {
   readonly signal: AbortSignal | undefined;
   /** Sees each cell that was read, before it is written. */
   readonly seen?: ((offset: number, bytes: Uint8Array) => void) | undefined;
-  /** A cell, or a gap, is done up to this offset; cells may be done out of order. */
+  /** A cell, or a gap, is done with in every lane; cells may be done out of order. */
   readonly done: (cell: Cell) => void;
   /** The source ended inside a cell: what to throw. */
   readonly ended: (position: number) => Error;
 }
 
 /**
- * Cells are taken, read and written in file order of issue; they overlap, and may be done in any order.
+ * Cells are taken, read and, lane by lane, written in file order of issue; they overlap, and may be done in any order. A
+ * slot has its memory until the slowest lane has written it: a fast lane runs ahead of a slow one by the slots there are.
  *
- *      slot 0   read 0 ───┐ write 0 ───┐ read 3 ─┐ write 3
- *      slot 1   read 1 ─────┐ write 1 ──┐ read 4 ──┐ ...
- *      slot 2   read 2 ─┐ ~~~ write 2 ────┐                  ~ waits: write 1 was not issued yet
+ *      slot 0   read 0 ───┐ a: write 0 ───┐             read 3 ─┐ a: write 3
+ *                         │ b: write 0 ─────────────────┤       │ b: ...
+ *      slot 1   read 1 ─────┐ a: write 1 ──┐            :  read 4 ──┐ ...
+ *                           │ b: ~~~~~~~~~ write 1 ────────┤            ~ waits: b has no room yet
+ *      slot 2   read 2 ─┐ a: ~~~ write 2 ────┐                          ~ waits: write 1 was not issued yet
  */
 class Pump {
   readonly #input: PumpInput;
-  /** Resolves when the writes of the cell that was taken last have been issued (sequential sinks: are done). */
-  #lastTurn: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
 
   constructor(input: PumpInput) {
@@ -65,21 +60,22 @@ class Pump {
     // Each slot settles by itself: when this is done, nothing is in flight any more, whatever happened.
     await Promise.all(leases.map((lease) => this.#slot(lease)));
     await this.#input.cells.return();
+    for (const lane of this.#input.lanes) lane.end('stopped');
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  /** False once anything failed or the copy was aborted: nothing new is started then. */
-  #goesOn(): boolean {
-    if (this.#failure === null && this.#input.signal?.aborted === true)
-      this.#failure = { error: errors.aborted(this.#input.signal.reason) };
-    return this.#failure === null;
-  }
+  /** False once the copy was aborted, or what is everyone's failed, or each lane: nothing new is started then. */
+  readonly #goesOn = (): boolean => {
+    const { lanes, signal } = this.#input;
+    if (this.#failure === null && signal?.aborted === true) this.#failure = { error: errors.aborted(signal.reason) };
+    return this.#failure === null && !allFailed(lanes);
+  };
 
   async #slot(lease: Lease): Promise<void> {
     try {
       while (this.#goesOn()) {
         const { done, value: cell } = await this.#input.cells.next();
-        if (done === true) return;
+        if (done === true) return this.#allTaken();
         await this.#move(cell, lease);
       }
     } catch (error) {
@@ -87,23 +83,22 @@ class Pump {
     }
   }
 
+  /** Every cell has its turns: a lane that gets through them is whole, though others are not yet. */
+  #allTaken(): void {
+    if (this.#failure === null) for (const lane of this.#input.lanes) lane.end('whole');
+  }
+
   async #move(cell: Cell, lease: Lease): Promise<void> {
-    const previousTurn = this.#lastTurn;
-    let pass: () => void = () => {};
-    this.#lastTurn = new Promise((resolve) => {
-      pass = resolve;
-    });
+    const lanes = this.#input.lanes.map((lane) => ({ lane, turn: lane.takeTurn() }));
+    let bytes: Uint8Array | null = null;
     try {
-      const bytes = cell.data.length === 0 ? null : await this.#read(cell, lease);
-      await previousTurn;
-      if (!this.#goesOn()) return;
-      const written = this.#issue(cell, bytes);
-      if (!this.#input.sink.sequential) pass();
-      await settled(written);
-      this.#input.done(cell);
-    } finally {
-      pass();
+      if (cell.data.length > 0) bytes = await this.#read(cell, lease);
+    } catch (error) {
+      // Before the turns pass: what follows must not be issued.
+      this.#failure ??= { error };
     }
+    await Promise.all(lanes.map(({ lane, turn }) => lane.write(turn, cell, bytes, this.#goesOn)));
+    if (this.#goesOn()) this.#input.done(cell);
   }
 
   async #read(cell: Cell, lease: Lease): Promise<Uint8Array> {
@@ -116,21 +111,10 @@ class Pump {
     seen?.(cell.offset, bytes);
     return bytes;
   }
-
-  #issue(cell: Cell, bytes: Uint8Array | null): Promise<void>[] {
-    const { sink } = this.#input;
-    if (bytes === null) return [sink.zero(cell.offset, cell.length)];
-    return cell.data.map(({ offset, length }) => {
-      const at = offset - cell.offset;
-      return sink.write(bytes.subarray(at, at + length), offset);
-    });
-  }
 }
 
-/** Waits for all, also when one fails: their memory is in use until then. Throws the first failure. */
-async function settled(promises: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(promises);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+function allFailed(lanes: readonly Lane[]): boolean {
+  return lanes.length > 0 && lanes.every(({ failure }) => failure !== null);
 }
 
 /**
@@ -178,25 +162,32 @@ async function withLeases<T>(
   }
 }
 
-/** Moves all cells. When it settles, nothing is in flight. */
+/**
+ * Moves all cells. When it settles, nothing is in flight. Rejects for what is everyone's: the source, the signal, a
+ * callback; what fails in one lane stays there.
+ */
 export function pump(input: PumpInput): Promise<void> {
   return withLeases(input.pool, input.leaseBytes, input.depth, (leases) => new Pump(input).run(leases));
 }
 
-/** For a source that does not know its size: one piece after the other until it ends. Returns how many bytes it had. */
+/**
+ * For a source that does not know its size: one piece after the other until it ends. Returns how many bytes it had, and
+ * leaves it to the caller to end the lanes.
+ */
 export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth' | 'leaseBytes'>): Promise<number> {
-  const { reader, sink, signal, seen, done, cellBytes } = input;
+  const { reader, lanes, signal, seen, done, cellBytes } = input;
   return withLeases(input.pool, cellBytes, 1, async ([lease]) => {
     if (lease === undefined) throw errors.make('ERR_DIORITE_BUDGET', 'no memory for a copy');
     let position = 0;
     for (;;) {
       if (signal?.aborted === true) throw errors.aborted(signal.reason);
       const length = await fill(reader, lease.bytes.subarray(0, cellBytes), position);
-      if (length === 0) return position;
+      if (length === 0 || allFailed(lanes)) return position;
       const bytes = lease.bytes.subarray(0, length);
       seen?.(position, bytes);
-      await sink.write(bytes, position);
-      done({ offset: position, length, data: [{ offset: position, length }] });
+      const cell = { offset: position, length, data: [{ offset: position, length }] };
+      await Promise.all(lanes.map((lane) => lane.write(lane.takeTurn(), cell, bytes, () => true)));
+      done(cell);
       position += length;
       if (length < cellBytes) return position;
     }

@@ -4,6 +4,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { DioriteError, errors } from '../base/errors.js';
 import type { File } from '../handle/file.js';
 import { open } from '../open.js';
+import type { FileTarget } from '../targets/file/file-target.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { CopySettings } from './options.js';
 import type { Reader } from './pump.js';
@@ -64,12 +65,8 @@ export class Source implements Reader {
     }
   }
 
-  get engine(): string {
-    return this.#file.engine;
-  }
-
-  get engineReason(): string | null {
-    return this.#file.engineReason;
+  get target(): FileTarget {
+    return this.#file.target;
   }
 
   async read(view: Uint8Array, position: number): Promise<number> {

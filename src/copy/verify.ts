@@ -8,7 +8,7 @@ import type { DataRange, IoMode } from '../transfer/target.js';
 import { type Cell, cellsOf } from './cells.js';
 import { Checks } from './checks.js';
 import type { CopySettings } from './options.js';
-import { memoryFor, pump, type Reader, type Sink } from './pump.js';
+import { memoryFor, pump, type Reader } from './pump.js';
 
 export interface Verification {
   /** Where the written bytes are, and the name to tell of. */
@@ -23,13 +23,6 @@ export interface Verification {
   readonly settings: CopySettings;
   readonly done: (cell: Cell) => void;
 }
-
-/** Everything was written already: nothing is written here. */
-const NOWHERE: Sink = {
-  sequential: false,
-  write: () => Promise.resolve(),
-  zero: () => Promise.resolve(),
-};
 
 async function* dataOf(file: File, size: number): AsyncGenerator<DataRange, void, undefined> {
   if (size === 0) return;
@@ -55,7 +48,7 @@ export async function verify(input: Verification): Promise<IoMode> {
     await pump({
       cells: cellsOf(dataOf(file, size), size, settings.requestBytes),
       reader,
-      sink: NOWHERE,
+      lanes: [],
       pool,
       ...memoryFor(size, settings.requestBytes, settings.depth),
       cellBytes: settings.requestBytes,

@@ -31,10 +31,14 @@ export interface Holes {
   readonly freshReadsZero: boolean;
 }
 
-/** Something new that becomes visible at once: `publish` makes it durable under its name, `discard` removes it. */
+/** Something new that becomes visible at once. Ended by `publish` or by `discard`; `discard` after a failed `publish`. */
 export interface Publication {
   readonly target: Target;
-  publish(): Promise<void>;
+  /** A name under which others can open it until it is published, to read back what was written; absent: there is none. */
+  readonly temporaryName?: string;
+  /** Makes the bytes durable, then visible under the name. Resolves with whether the name is durable too. */
+  publish(): Promise<boolean>;
+  /** Removes it, or does nothing where it was published or discarded already. */
   discard(): Promise<void>;
 }
 
@@ -73,10 +77,19 @@ export interface Target {
   close(): Promise<void>;
 }
 
+export interface BeginOptions {
+  /** Permission bits in the end; until it is published nobody else may read it, where there are such bits. */
+  readonly mode?: number;
+  /** How much will be written: a store that is known to lack the room refuses now. */
+  readonly size?: number;
+  /** False: `publish` rejects with ERR_DIORITE_EXISTS where the name exists by then. Default: true. */
+  readonly replace?: boolean;
+}
+
 /** How a scheme makes something new appear at once. */
 export interface Publishing {
   /** Why it cannot (a device, a pipe, a striped object that is replaced): `begin` then rejects. Null: it can. */
   readonly cannotPublish: string | null;
   /** Under a name that exists: `publish` replaces it, and until then, or if it fails before, the old one is there, whole. */
-  begin(name: string, options: { readonly mode?: number; readonly size?: number }): Promise<Publication>;
+  begin(name: string, options: BeginOptions): Promise<Publication>;
 }

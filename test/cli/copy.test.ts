@@ -86,6 +86,7 @@ test('--json prints one object with everything in it', async (t) => {
     'holesBytes',
     'io',
     'readRequests',
+    'reflinkReason',
     'requests',
     'stable',
     'verified',

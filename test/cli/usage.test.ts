@@ -12,14 +12,15 @@ test('--version and --help go to standard output', async () => {
     assert.equal(code, 0);
     assert.equal(stderr, '');
     assert.match(stdout, /Usage: ?/);
-    for (const status of ['0', '1', '2', '3', '4', '130']) assert.match(stdout, new RegExp(`^ +${status}  \\S`, 'm'));
+    for (const status of ['0', '1', '2', '3', '4', '5', '130'])
+      assert.match(stdout, new RegExp(`^ +${status}  \\S`, 'm'));
     for (const line of stdout.split('\n')) assert.ok(line.length <= 120, line);
   }
 });
 
 test('the help of copy names every option', async () => {
   const { stdout } = await diorite(['copy', '--help']);
-  for (const name of ['force', 'verify', 'depth', 'request-size', 'io', 'engine', 'json', 'no-progress'])
+  for (const name of ['force', 'verify', 'depth', 'request-size', 'reflink', 'io', 'engine', 'json', 'no-progress'])
     assert.match(stdout, new RegExp(`--${name}\\b`));
 });
 
@@ -29,7 +30,8 @@ const MISTAKES: readonly (readonly [string, RegExp])[] = [
   ['copy a b --frobnicate', /unknown option '--frobnicate'/],
   ['copy a', /missing DESTINATION/],
   ['copy', /missing SOURCE/],
-  ['copy a b c', /one argument too many: 'c'/],
+  ['probe a b', /one argument too many: 'b'/],
+  ['copy a b c --reflink always', /--reflink: 'always' is none of never, auto/],
   ['copy a b --depth -1', /--depth: '-1'/],
   ['copy a b --depth 0', /--depth: '0'/],
   ['copy a b --depth 2.5', /--depth: '2.5'/],

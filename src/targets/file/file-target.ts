@@ -61,6 +61,7 @@ export class FileTarget implements Target {
   readonly #wasDirect = { read: false, write: false };
   readonly #cached = { read: false, write: false };
   #size: number;
+  #cloned = false;
   #inFlight = 0;
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
@@ -114,6 +115,7 @@ export class FileTarget implements Target {
   }
 
   ioMode(direction: Direction): IoMode {
+    if (this.#cloned && direction === 'write') return 'clone';
     if (this.#io === 'drop-behind') return 'drop-behind';
     return this.#goesDirect(direction) && !this.#cached[direction] ? 'direct' : 'buffered';
   }
@@ -308,6 +310,13 @@ export class FileTarget implements Target {
     answer();
     request.release();
     if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  /** All of it was cloned from another file: `sync` makes that durable, as it does what is written. */
+  noteCloned(bytes: number): void {
+    this.#cloned = true;
+    this.#size = bytes;
+    if (bytes > 0) this.#inode.unsynced.add(0, bytes);
   }
 
   /** By the end writer: an unaligned end came back. */

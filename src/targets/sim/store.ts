@@ -1,7 +1,7 @@
 // Names and what they stand for, in memory: plays publishing, with every way in which it is cut short.
 import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
-import type { Publication, Publishing } from '../../transfer/target.js';
+import type { BeginOptions, Publication, Publishing } from '../../transfer/target.js';
 import { SimClock } from './clock.js';
 import { kernelError } from './kernel-error.js';
 import type { SimOptions } from './options.js';
@@ -54,7 +54,7 @@ export class SimStore implements Publishing {
     return this.#unpublished.size;
   }
 
-  async begin(name: string, options: { readonly mode?: number; readonly size?: number } = {}): Promise<Publication> {
+  async begin(name: string, options: BeginOptions = {}): Promise<Publication> {
     if (this.cannotPublish !== null)
       throw errors.make('ERR_DIORITE_UNSUPPORTED', `${name}: ${this.cannotPublish}`, { path: name });
     const { spaceBytes } = this.#options.target ?? {};
@@ -63,11 +63,11 @@ export class SimStore implements Publishing {
     const seed = (this.#options.seed ?? 1) * 1000 + ++this.#begun;
     const target = new SimTarget({ seed, ...this.#options.target, name: `sim:${name}`, clock: this.clock });
     this.#unpublished.add(target);
-    return new SimPublication(this, name, target);
+    return new SimPublication(this, name, target, options.replace ?? true);
   }
 
   /** Durable bytes first, then the name, then that it lasts: at no time does the name stand for a part of something. */
-  async publish(name: string, target: SimTarget): Promise<void> {
+  async publish(name: string, target: SimTarget, replace: boolean): Promise<void> {
     const number = ++this.#publishes;
     const { failAt } = this.#options;
     const fails = (step: PublishStep): boolean => failAt?.publish === number && failAt.step === step;
@@ -77,6 +77,8 @@ export class SimStore implements Publishing {
     if (target.durable === 'sync') await target.sync();
     if (fails('rename')) throw kernelError('EIO', 'rename', name, 0, 0);
     const entry = this.#names.get(name) ?? { visible: null, durable: null };
+    if (!replace && entry.visible !== null)
+      throw errors.make('ERR_DIORITE_EXISTS', `The name exists: ${name}`, { path: name });
     entry.visible = target;
     this.#names.set(name, entry);
     this.#unpublished.delete(target);
@@ -104,20 +106,23 @@ class SimPublication implements Publication {
   readonly target: SimTarget;
   readonly #store: SimStore;
   readonly #name: string;
+  readonly #replace: boolean;
   #ended = false;
 
-  constructor(store: SimStore, name: string, target: SimTarget) {
+  constructor(store: SimStore, name: string, target: SimTarget, replace: boolean) {
     this.#store = store;
     this.#name = name;
+    this.#replace = replace;
     this.target = target;
   }
 
-  async publish(): Promise<void> {
+  async publish(): Promise<boolean> {
     if (this.#ended)
       throw errors.make('ERR_DIORITE_CLOSED', `${this.#name}: published or discarded already`, { path: this.#name });
     assert(this.target.stats.inFlight === 0, 'what is published has been written');
-    await this.#store.publish(this.#name, this.target);
+    await this.#store.publish(this.#name, this.target, this.#replace);
     this.#ended = true;
+    return true;
   }
 
   async discard(): Promise<void> {

@@ -18,6 +18,8 @@ export const Op = {
   SEEK_HOLE: 8,
   /** ioctl(BLKZEROOUT) on [offset, offset+length) of a block device. */
   BLOCK_ZERO: 9,
+  /** ioctl(FICLONE): `fd` becomes the same bytes as the descriptor that `flags` holds. */
+  CLONE: 10,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 

@@ -34,7 +34,7 @@ export class PoolEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.BLOCK_ZERO;
+    return op >= Op.READ && op <= Op.CLONE;
   }
 
   submit(operation: Operation): boolean {

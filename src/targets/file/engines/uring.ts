@@ -74,7 +74,7 @@ export class UringEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.BLOCK_ZERO;
+    return op >= Op.READ && op <= Op.CLONE;
   }
 
   submit(operation: Operation): boolean {

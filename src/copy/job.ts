@@ -1,0 +1,133 @@
+// A copy being carried out: one reading of the source, a branch for each destination.
+import { defaultPool } from '../memory/pool.js';
+import { Branch, type Shared } from './branch.js';
+import { type Cell, cellsOf, filled } from './cells.js';
+import type { Lane } from './lane.js';
+import { memoryFor, pump, pumpUntilEnd } from './pump.js';
+import type { Resolved } from './resolve.js';
+
+/** A destination's name, or why it stands for nothing that could be written. */
+export type Named =
+  | { readonly path: string; readonly resolved: Resolved }
+  | { readonly path: string; readonly error: unknown };
+
+/**
+ * With several destinations there are twice as many pieces in memory as one destination may have on the way: so far a
+ * fast one runs ahead of a slow one. From there on all go at the pace of the slowest.
+ */
+const AHEAD = 2;
+
+export class Job {
+  readonly branches: readonly Branch[];
+  readonly #named: readonly Named[];
+  readonly #shared: Shared;
+  #dataBytes = 0;
+  #bytes: number;
+
+  constructor(named: readonly Named[], shared: Shared) {
+    this.#named = named;
+    this.#shared = shared;
+    this.#bytes = shared.source.size ?? 0;
+    this.branches = named.map(({ path }) => new Branch(path, shared));
+  }
+
+  /** The size of what was copied. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How much of it was data, as far as it was moved. */
+  get dataBytes(): number {
+    return this.#dataBytes;
+  }
+
+  /** Never rejects: each branch ends published, or with its failure and nothing left of it. */
+  async run(): Promise<void> {
+    await Promise.all([this.#beginAll(false), this.#beginAll(true)]);
+    const moving = this.#move();
+    await Promise.all(this.branches.map((branch) => this.#end(branch, moving)));
+  }
+
+  /** What takes bytes in order, one after the other: to open a FIFO holds a thread until there is a reader. */
+  async #beginAll(sequential: boolean): Promise<void> {
+    const all: Promise<void>[] = [];
+    for (const [i, branch] of this.branches.entries()) {
+      const named = this.#named[i];
+      if (named === undefined || isSequential(named) !== sequential) continue;
+      const begun = 'error' in named ? branch.fail(named.error) : branch.begin(named.resolved);
+      if (sequential) await begun;
+      else all.push(begun);
+    }
+    await Promise.all(all);
+  }
+
+  /** Each branch ends by itself: when its own last byte is written, not when the slowest one's is. */
+  async #end(branch: Branch, moving: Promise<{ readonly error: unknown } | null>): Promise<void> {
+    if (branch.failure !== null) return;
+    const { lane } = branch;
+    if (lane !== null) {
+      const end = await lane.ended;
+      if (end === 'failed') return branch.fail(lane.failure?.error);
+      if (end === 'whole') return branch.finish(this.#bytes);
+    }
+    if (branch.cloned && this.#shared.checks === null) return branch.finish(this.#bytes);
+    // A clone waits for the source to be read for its checksums; a lane was stopped for what is everyone's.
+    const failure = await moving;
+    if (failure !== null) return branch.fail(failure.error);
+    await branch.finish(this.#bytes);
+  }
+
+  /** Resolves with what went wrong for everyone, or null. */
+  async #move(): Promise<{ readonly error: unknown } | null> {
+    const lanes = this.branches.flatMap(({ lane, failure }) => (lane === null || failure !== null ? [] : [lane]));
+    const { checks, progress } = this.#shared;
+    const live = this.branches.some(({ failure }) => failure === null);
+    try {
+      // Clones alone are read for their checksums only.
+      if (lanes.length > 0 || (live && checks !== null)) await this.#pump(lanes);
+      if (lanes.length === 0 || lanes.some(({ failure }) => failure === null)) progress.copiedAll();
+      return null;
+    } catch (error) {
+      return { error };
+    } finally {
+      for (const lane of lanes) lane.end('stopped');
+    }
+  }
+
+  async #pump(lanes: readonly Lane[]): Promise<void> {
+    const { source, settings, checks } = this.#shared;
+    const common = {
+      reader: source,
+      lanes,
+      pool: defaultPool(),
+      cellBytes: settings.requestBytes,
+      signal: settings.signal,
+      seen: checks === null ? undefined : (offset: number, bytes: Uint8Array) => checks.add(offset, bytes),
+      done: (cell: Cell) => this.#moved(cell),
+    };
+    const { size } = source;
+    if (size === undefined) {
+      this.#bytes = await pumpUntilEnd(common);
+      for (const lane of lanes) lane.end('whole');
+      return;
+    }
+    const slots = lanes.length > 1 ? settings.depth * AHEAD : settings.depth;
+    const data = cellsOf(source.data(), size, settings.requestBytes);
+    const freshReadsZero = this.branches.every(({ destination }) => destination?.freshReadsZero !== false);
+    await pump({
+      ...common,
+      cells: freshReadsZero ? data : filled(data, size),
+      ...memoryFor(size, settings.requestBytes, slots),
+      ended: (position) => source.changed(`it ends at ${position}, not at ${size}`),
+    });
+  }
+
+  #moved(cell: Cell): void {
+    for (const { length } of cell.data) this.#dataBytes += length;
+    this.#shared.progress.copied(cell.length);
+  }
+}
+
+function isSequential(named: Named): boolean {
+  return 'resolved' in named && named.resolved.kind === 'sequential';
+}
