@@ -67,6 +67,12 @@ export function capabilities(): Capability[] {
       slowly('zeros are written'),
     ),
     'holes punched': byOperation(engine, Op.FALLOCATE, 'fallocate', refused(BY_ADDON)),
+    'clones of files': byOperation(
+      engine,
+      Op.CLONE,
+      'FICLONE, where the file system has it',
+      slowly('bytes are moved'),
+    ),
     'drop-behind': byOperation(engine, Op.DROP_CACHE, 'sync_file_range and posix_fadvise', refused(BY_ADDON)),
     'durable writes one by one': addon ? natively('RWF_DSYNC') : slowly('fdatasync after the write'),
     splice: refused('not in this version'),

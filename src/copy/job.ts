@@ -81,11 +81,12 @@ export class Job {
   async #move(): Promise<{ readonly error: unknown } | null> {
     const lanes = this.branches.flatMap(({ lane, failure }) => (lane === null || failure !== null ? [] : [lane]));
     const { checks, progress } = this.#shared;
-    const live = this.branches.some(({ failure }) => failure === null);
+    const live = (): boolean =>
+      this.branches.some((each) => each.failure === null && (each.lane?.failure ?? null) === null);
     try {
       // Clones alone are read for their checksums only.
-      if (lanes.length > 0 || (live && checks !== null)) await this.#pump(lanes);
-      if (lanes.length === 0 || lanes.some(({ failure }) => failure === null)) progress.copiedAll();
+      if (lanes.length > 0 || (live() && checks !== null)) await this.#pump(lanes);
+      if (live()) progress.copiedAll();
       return null;
     } catch (error) {
       return { error };

@@ -1,5 +1,6 @@
 // Real files as subjects of the suite: any engine, any mode, in a directory of their own.
-import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { portableRegionsAligned } from '../../src/memory/region.js';
@@ -8,6 +9,8 @@ import { type Engine, Op } from '../../src/targets/file/engines/engine.js';
 import { discover } from '../../src/targets/file/facts.js';
 import { FileTarget, type IoOption } from '../../src/targets/file/file-target.js';
 import { openInode } from '../../src/targets/file/inode.js';
+import { FilePublishing } from '../../src/targets/file/publish.js';
+import type { Publishing } from '../../src/transfer/target.js';
 import { FaultyEngine, type Verdict } from '../support/faulty-engine.js';
 import { tempDirectory } from '../support/temp.js';
 import type { OpenOptions, Subject } from './subject.js';
@@ -65,7 +68,7 @@ export function file(name: string, io: IoOption, engine: () => Engine): Subject 
       holes: engine().supports(Op.SEEK_DATA),
       layout: false,
       rewritesEnds: io === 'direct',
-      publishes: false,
+      publishes: true,
       releases: 'answered',
     },
     async open(t, options) {
@@ -73,6 +76,30 @@ export function file(name: string, io: IoOption, engine: () => Engine): Subject 
       writeFileSync(path, options.contents ?? new Uint8Array(0));
       const target = await openTarget(t, new FaultyEngine(engine(), judgeOf(options)), io, path);
       return { target, peek: async (offset, bytes) => look(path, offset, bytes) };
+    },
+    async store(t, { failing }) {
+      const directory = tempDirectory(t);
+      let begun = 0;
+      const files = new FilePublishing({}, async (path) => {
+        const fails = failing && ++begun === 2 ? ({ on: 'sync', at: 1 } as const) : undefined;
+        const faulty = new FaultyEngine(engine(), judgeOf(fails === undefined ? {} : { fails }));
+        return { target: await openTarget(t, faulty, io, String(path)), engineReason: null, appends: false };
+      });
+      const publishing: Publishing = {
+        cannotPublish: files.cannotPublish,
+        begin: (called, options) => files.begin(join(directory, called), options),
+      };
+      const lookUp = async (called: string): Promise<Uint8Array | null> => {
+        const path = join(directory, called);
+        return existsSync(path) ? readFileSync(path) : null;
+      };
+      t.after(() =>
+        assert.deepEqual(
+          readdirSync(directory).filter((called) => called.startsWith('.')),
+          [],
+        ),
+      );
+      return { publishing, look: lookUp };
     },
   };
 }

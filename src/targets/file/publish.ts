@@ -34,9 +34,12 @@ export interface FileBeginOptions extends BeginOptions {
 export class FilePublishing implements Publishing {
   readonly cannotPublish = null;
   readonly #options: Omit<FileTargetOptions, 'mode'>;
+  readonly #open: typeof openFileTarget;
 
-  constructor(options: Omit<FileTargetOptions, 'mode'> = {}) {
+  /** `open`: for tests, to put something between the file and the disk. */
+  constructor(options: Omit<FileTargetOptions, 'mode'> = {}, open: typeof openFileTarget = openFileTarget) {
     this.#options = options;
+    this.#open = open;
   }
 
   /** `path` is followed through no link: a link of that name would be replaced itself. */
@@ -45,7 +48,7 @@ export class FilePublishing implements Publishing {
     const temporary = await createBeside(path);
     let publication: FilePublication;
     try {
-      const opened = await openFileTarget(temporary, constants.O_RDWR, this.#options);
+      const opened = await this.#open(temporary, constants.O_RDWR, this.#options);
       const { owner = null, replace = true } = options;
       publication = new FilePublication(path, temporary, opened, { mode, owner, replace });
     } catch (error) {
