@@ -36,6 +36,41 @@ export async function fioRandomReads(
   return parse(stdout);
 }
 
+/** Files written at once, each by a job of its own, past the page cache and synced in the end. Seconds by fio's clock. */
+export async function fioWrites(
+  directory: string,
+  options: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly depth: number;
+    readonly blockBytes: number;
+  },
+): Promise<number> {
+  const { stdout } = await runProcess('fio', [
+    '--name=write',
+    `--directory=${directory}`,
+    '--rw=write',
+    '--ioengine=io_uring',
+    '--direct=1',
+    '--end_fsync=1',
+    `--numjobs=${options.files}`,
+    `--size=${options.bytes}`,
+    `--bs=${options.blockBytes}`,
+    `--iodepth=${options.depth}`,
+    '--group_reporting',
+    '--output-format=json',
+  ]);
+  const { jobs } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { jobs: readonly WriteJob[] };
+  const [job] = jobs;
+  if (job === undefined) throw new Error('fio told of no job');
+  return job.write.runtime / 1000;
+}
+
+interface WriteJob {
+  /** Milliseconds, of the longest job of the group. */
+  readonly write: { readonly runtime: number };
+}
+
 interface Job {
   /** Percent of one core. */
   readonly usr_cpu: number;

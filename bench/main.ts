@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { copyCase } from './cases/copy.js';
+import { copySeveralCase } from './cases/copy-several.js';
 import { randomReadCase } from './cases/random-read.js';
 import { scatteredCase } from './cases/scattered-write.js';
 import { startCase } from './cases/start.js';
@@ -13,7 +14,7 @@ import { report } from './report.js';
 import { makeScratch } from './scratch.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CASES: readonly Case[] = [copyCase, scatteredCase, randomReadCase, startCase];
+const CASES: readonly Case[] = [copyCase, copySeveralCase, scatteredCase, randomReadCase, startCase];
 
 function chosenCases({ cases }: Options): readonly Case[] {
   const names = CASES.map(({ name }) => name);

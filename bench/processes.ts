@@ -9,6 +9,8 @@ export interface Cost {
   readonly cpuSeconds: number;
   /** The most resident memory that it ever had, as last seen while it ran. */
   readonly peakMib: number;
+  /** What it had the block layer read, as last seen while it ran: when it printed, at the latest. NaN: not told here. */
+  readonly readBytes: number;
   readonly stdout: string;
 }
 
@@ -34,6 +36,15 @@ function peakMibOf(pid: number): number {
   }
 }
 
+/** read_bytes of proc(5): io_uring's reads are counted to who submits them. */
+function readBytesOf(pid: number): number {
+  try {
+    return Number(/^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? Number.NaN);
+  } catch {
+    return Number.NaN; // it has ended, or this kernel does not count
+  }
+}
+
 /** Runs a program to its end, alone: CPU time is told of all children together. Rejects unless it succeeds. */
 export function runProcess(command: string, args: readonly string[], watch = true): Promise<Cost> {
   const cpuBefore = childrenCpuSeconds();
@@ -42,8 +53,12 @@ export function runProcess(command: string, args: readonly string[], watch = tru
   let stdout = '';
   let stderr = '';
   let peakMib = 0;
+  let readBytes = Number.NaN;
   const look = (): void => {
-    if (child.pid !== undefined) peakMib = Math.max(peakMib, peakMibOf(child.pid));
+    if (child.pid === undefined) return;
+    peakMib = Math.max(peakMib, peakMibOf(child.pid));
+    const seen = readBytesOf(child.pid);
+    if (!Number.isNaN(seen)) readBytes = seen;
   };
   const timer = watch ? setInterval(look, POLL_MS) : undefined;
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -65,7 +80,7 @@ export function runProcess(command: string, args: readonly string[], watch = tru
         reject(new Error(`${command} ${args.join(' ')}: ${signal ?? `exit code ${code}`}\n${stderr}`));
         return;
       }
-      resolve({ seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakMib, stdout });
+      resolve({ seconds, cpuSeconds: childrenCpuSeconds() - cpuBefore, peakMib, readBytes, stdout });
     });
   });
 }
@@ -76,6 +91,7 @@ export function total(...costs: readonly Cost[]): Cost {
     seconds: costs.reduce((sum, cost) => sum + cost.seconds, 0),
     cpuSeconds: costs.reduce((sum, cost) => sum + cost.cpuSeconds, 0),
     peakMib: Math.max(...costs.map((cost) => cost.peakMib)),
+    readBytes: costs.reduce((sum, cost) => sum + cost.readBytes, 0),
     stdout: costs.map((cost) => cost.stdout).join(''),
   };
 }

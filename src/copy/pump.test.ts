@@ -145,6 +145,85 @@ test('an abort ends it, with nothing in flight', async () => {
   assert.ok(stage.issued('write').length < COUNT);
 });
 
+test('a lane that fails is out, with its ledger, and the others are whole', async () => {
+  const [good, bad] = [new Stage(), new Stage()];
+  bad.failWriteAt = 17;
+  const ledgers = [new CopyLedger(SIZE), new CopyLedger(SIZE)] as const;
+  const lanes = [new Lane(good.sink(), 4, ledgers[0]), new Lane(bad.sink(), 4, ledgers[1])];
+  await pump(inputFor(good, { lanes, depth: 8 }));
+  assert.deepEqual(good.written, good.source);
+  assert.deepEqual(await Promise.all(lanes.map(({ ended }) => ended)), ['whole', 'failed']);
+  assert.deepEqual(ledgers[0].extents(), [{ offset: 0, length: SIZE, state: 'done' }]);
+  const unknown = ledgers[1].extents().filter(({ state }) => state === 'unknown');
+  assert.deepEqual(unknown, [{ offset: 17 * CELL, length: CELL, state: 'unknown' }]);
+  const last = ledgers[1].extents().at(-1);
+  assert.equal(last?.state, 'failed');
+  assert.equal((last?.offset ?? 0) + (last?.length ?? 0), SIZE);
+  assert.ok(bad.issued('write').length <= 17 + 4, 'nothing new was sent to it');
+});
+
+test('when every lane has failed nothing more is read', async () => {
+  const stage = new Stage();
+  const lanes = [0, 1, 2].map(() => {
+    const bad = new Stage();
+    bad.failWriteAt = 5;
+    return laneOf(bad.sink());
+  });
+  await pump(inputFor(stage, { lanes }));
+  assert.ok(lanes.every(({ failure }) => failure !== null));
+  assert.ok(stage.issued('read').length <= 5 + 8);
+});
+
+test('a lane that waits holds the others back by the slots there are, and no sooner', async () => {
+  const SLOTS = 6;
+  const [fast, slow] = [new Stage(), new Stage()];
+  let open: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const sink = slow.sink();
+  const waiting: Sink = { ...sink, write: (bytes, position) => gate.then(() => sink.write(bytes, position)) };
+  let reads = 0;
+  const reader: Reader = {
+    read: (view, position) => {
+      // The last one that there is a slot for: nothing can be read after it until the gate opens.
+      if (++reads === SLOTS) setImmediate(() => setImmediate(open));
+      return fast.reader.read(view, position);
+    },
+  };
+  let doneBeforeOpen = true;
+  void gate.then(() => {
+    doneBeforeOpen = false;
+    assert.equal(reads, SLOTS);
+  });
+  const done = (): void => assert.equal(doneBeforeOpen, false);
+  const lanes = [laneOf(fast.sink(), 2), laneOf(waiting, 2)];
+  await pump(inputFor(fast, { lanes, reader, depth: SLOTS, done }));
+  assert.deepEqual(fast.written, fast.source);
+  assert.deepEqual(slow.written, fast.source);
+  assert.equal(slow.inFlightMost, 2, 'by its own depth');
+});
+
+test('an abort stops lanes that are not done, also after the last cell was taken', async () => {
+  const stage = new Stage();
+  const controller = new AbortController();
+  const sink = stage.sink();
+  const lane = laneOf(
+    {
+      ...sink,
+      write: async (bytes, position) => {
+        if (position === (COUNT - 4) * CELL) controller.abort();
+        await sink.write(bytes, position);
+      },
+    },
+    1,
+  );
+  await assert.rejects(pump(inputFor(stage, { lanes: [lane], depth: 4, signal: controller.signal })), {
+    name: 'AbortError',
+  });
+  assert.equal(await lane.ended, 'stopped');
+});
+
 test('a source that ends early is told of', async () => {
   const stage = new Stage();
   const size = SIZE + 5 * CELL;
