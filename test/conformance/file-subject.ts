@@ -78,6 +78,13 @@ export function file(name: string, io: IoOption, engine: () => Engine): Subject 
       return { target, peek: async (offset, bytes) => look(path, offset, bytes) };
     },
     async store(t, { failing }) {
+      // Before the directory's own cleanup, which is asked for next.
+      t.after(() =>
+        assert.deepEqual(
+          readdirSync(directory).filter((called) => called.startsWith('.')),
+          [],
+        ),
+      );
       const directory = tempDirectory(t);
       let begun = 0;
       const files = new FilePublishing({}, async (path) => {
@@ -93,12 +100,6 @@ export function file(name: string, io: IoOption, engine: () => Engine): Subject 
         const path = join(directory, called);
         return existsSync(path) ? readFileSync(path) : null;
       };
-      t.after(() =>
-        assert.deepEqual(
-          readdirSync(directory).filter((called) => called.startsWith('.')),
-          [],
-        ),
-      );
       return { publishing, look: lookUp };
     },
   };
