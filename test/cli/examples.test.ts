@@ -38,6 +38,10 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
     prints: [/^copy: \d+ bytes$/m, /^verify: \d+ bytes$/m, /verified: true/],
     check: (directory) => assert.equal(statSync(join(directory, 'copy')).size, statSync(process.execPath).size),
   },
+  'flush-buffer-pool': {
+    args: () => [],
+    prints: [/^262144 bytes of 64 scattered frames, requests: \d+, io: \S+$/m, /^every page is where it belongs$/m],
+  },
   ledger: {
     args: (directory) => [join(directory, 'file')],
     prints: [/^ABORT_ERR: the first \d+ bytes are done$/m, /^done: \d+ bytes at 0$/m, /^failed: \d+ bytes at \d+$/m],
