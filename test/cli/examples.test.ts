@@ -39,7 +39,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
     check: (directory) => assert.equal(statSync(join(directory, 'copy')).size, statSync(process.execPath).size),
   },
   'flush-buffer-pool': {
-    args: () => [],
+    args: (directory) => [join(directory, 'pool')],
     prints: [/^262144 bytes of 64 scattered frames, requests: \d+, io: \S+$/m, /^every page is where it belongs$/m],
   },
   ledger: {
