@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { copyCase } from './cases/copy.js';
 import { copySeveralCase } from './cases/copy-several.js';
+import { planCase } from './cases/plan.js';
 import { randomReadCase } from './cases/random-read.js';
 import { scatteredCase } from './cases/scattered-write.js';
 import { startCase } from './cases/start.js';
+import { walkCase } from './cases/walk.js';
 import type { Case, CaseResult, Context } from './harness.js';
 import { describeMachine, type Machine, machineLines } from './machine.js';
 import { HELP, type Options, parseOptions } from './options.js';
@@ -14,7 +16,15 @@ import { report } from './report.js';
 import { makeScratch } from './scratch.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CASES: readonly Case[] = [copyCase, copySeveralCase, scatteredCase, randomReadCase, startCase];
+const CASES: readonly Case[] = [
+  copyCase,
+  copySeveralCase,
+  scatteredCase,
+  randomReadCase,
+  walkCase,
+  planCase,
+  startCase,
+];
 
 function chosenCases({ cases }: Options): readonly Case[] {
   const names = CASES.map(({ name }) => name);

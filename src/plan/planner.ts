@@ -217,7 +217,8 @@ export class Planner {
 
   /** The end of a write takes any memory; only the number of segments can cut it short. */
   #fillEnd(request: PlannedRequest, limits: Limits, bytes: number): void {
-    this.#clear(request);
+    request.clear();
+    this.#open = CLOSED;
     while (request.bytes < bytes && request.cut !== 'best-segments') {
       this.#eachRun(bytes - request.bytes, (buffer, byteOffset, length) => {
         if (request.segments.count === limits.maxSegments) {
@@ -237,11 +238,18 @@ export class Planner {
     // A direct request ends at a multiple of this, so that the next one can begin there.
     const grain = this.#direction === 'write' ? limits.endAlignment : limits.offsetAlignment;
     let payload = bytes;
-    this.#clear(request);
+    request.clear();
+    this.#open = CLOSED;
     if (request.headPadBytes > 0) this.#stage(request, limits, request.headPadBytes);
     let taken = 0;
     let isFull = false;
+    const { offsetAlignment, memoryAlignment } = limits;
     const take: RunCallback = (buffer, byteOffset, length) => {
+      // All of it a body, in memory that is known: as #split would take it, at half the cost.
+      const address = this.#bufferInPage + byteOffset;
+      const over = phase(address, memoryAlignment - 1) | phase(request.bytes | length, offsetAlignment - 1);
+      const isBody = over === 0 && buffer === this.#buffer && this.#bufferInPage >= 0;
+      if (isBody && this.#take(request, limits, buffer, byteOffset, length)) return true;
       taken = this.#split(request, limits, buffer, byteOffset, length);
       isFull = taken < length;
       return !isFull;
@@ -267,19 +275,6 @@ export class Planner {
       return;
     }
     this.#finish(request, limits, payload);
-  }
-
-  #clear(request: PlannedRequest): void {
-    const why = request.copiedWhy;
-    why.unknownBytes = 0;
-    why.misalignedBytes = 0;
-    why.fractionBytes = 0;
-    why.smallBytes = 0;
-    request.segments.clear();
-    request.bytes = 0;
-    request.stagedBytes = 0;
-    request.copiedBytes = 0;
-    this.#open = CLOSED;
   }
 
   /** Widens the tail of a read, and adds up. */
@@ -327,9 +322,6 @@ export class Planner {
     const grid = limits.offsetAlignment - 1;
     const memory = limits.memoryAlignment - 1;
     const address = inPage + byteOffset;
-    // Most runs: nothing to cut.
-    if ((phase(address, memory) | phase(request.bytes, grid) | phase(length, grid)) === 0)
-      return this.#take(request, limits, buffer, byteOffset, length) ? length : 0;
     const head = grid >= memory ? phase(-request.bytes, grid) : phase(-address, memory);
     const body = head >= length ? 0 : length - head - phase(length - head, grid);
     if (body === 0) {
@@ -388,7 +380,10 @@ export class Planner {
   /** A body of a run: as it lies, or staged where that saves a segment and is cheap. */
   #take(request: PlannedRequest, limits: Limits, buffer: ArrayBufferLike, byteOffset: number, bytes: number): boolean {
     const isSmall = bytes < limits.copyBreakBytes;
-    if (isSmall && this.#open !== CLOSED) return this.#copy(request, limits, bytes, 'smallBytes');
+    if (isSmall && this.#open !== CLOSED) {
+      request.copiedWhy.smallBytes += bytes;
+      return this.#stage(request, limits, bytes);
+    }
     const segments = request.segments;
     if (segments.count === limits.bestSegments) return false;
     segments.push(buffer, byteOffset, bytes, false);

@@ -100,6 +100,19 @@ export class PlannedRequest {
   /** The caller's iterator at the first payload byte: what a staged copy starts from. */
   readonly state: IterState = { segment: 0, iovOffset: 0, count: 0 };
 
+  /** Forgets its memory, before it is filled again. */
+  clear(): void {
+    const why = this.copiedWhy;
+    why.unknownBytes = 0;
+    why.misalignedBytes = 0;
+    why.fractionBytes = 0;
+    why.smallBytes = 0;
+    this.segments.clear();
+    this.bytes = 0;
+    this.stagedBytes = 0;
+    this.copiedBytes = 0;
+  }
+
   /** Calls f for the pieces of payload bytes `from` … `to`; `state` is the iterator's `skipped` bytes before the piece. */
   eachPiece(
     from: number,

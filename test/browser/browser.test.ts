@@ -77,7 +77,7 @@ test('the same programs in Chromium', async (t) => {
   assert.deepEqual(JSON.parse(decodeURIComponent(found)), runPrograms(SEED, COUNT), `DIORITE_SEED=${SEED}`);
 });
 
-test('iter and plan together stay small', { todo: 'they have outgrown it' }, (t) => {
+test('iter and plan together stay small', (t) => {
   const lines = ['iter', 'plan'].flatMap((layer) =>
     readdirSync(join(SOURCES, layer))
       .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
