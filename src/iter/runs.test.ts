@@ -141,3 +141,36 @@ describe('runs', () => {
     assert.equal(iter.count, 3 * PAGE);
   });
 });
+
+describe('memory that goes while its runs are offered', () => {
+  // ES2024's constructor, which every Node that this runs on has.
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(bytes: number): void };
+  const apart = (buffer: ArrayBuffer): IovIter =>
+    IovIter.iovec([4000, 3000, 2000, 1000].map((from) => new Uint8Array(buffer, from, 500)));
+
+  for (const [way, make, lose] of [
+    ['detached', () => new ArrayBuffer(5000), (b: ArrayBuffer) => structuredClone(b, { transfer: [b] })],
+    [
+      'shrunk',
+      () => new Resizable(5000, { maxByteLength: 5000 }),
+      (b: ArrayBuffer) => (b as InstanceType<typeof Resizable>).resize(2400),
+    ],
+  ] as const) {
+    it(`${way}: the next run is refused, and the iterator stands behind what was accepted`, () => {
+      for (const runsBefore of [1, 2]) {
+        const buffer = make();
+        const iter = apart(buffer);
+        let runs = 0;
+        const walk = (): number =>
+          iter.forEachRun(2000, () => {
+            if (++runs === runsBefore) lose(buffer);
+          });
+        assert.throws(walk, { code: 'ERR_DIORITE_DETACHED' });
+        assert.deepEqual([runs, iter.count], [runsBefore, 2000 - 500 * runsBefore]);
+      }
+    });
+  }
+});
