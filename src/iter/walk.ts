@@ -110,17 +110,16 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
   const end = at.count - maxBytes;
   stepForward(segments, at, 0);
   let { segment, iovOffset, count } = at;
-  // A buffer that cannot shrink holds all its views' bytes while one has any: each view is memory that nothing else
-  // touches, and to look at it costs as much as all the rest.
+  // A buffer that cannot shrink holds all its views' bytes until it is detached: to look at each view costs as much as
+  // all the rest.
   let fixed: ArrayBufferLike | undefined;
-  let witness: Uint8Array | undefined;
   while (count > end) {
     const view = views[segment];
     const buffer = buffers[segment];
     const whole = lengths[segment];
     const from = starts[segment];
     assert(view !== undefined && buffer !== undefined && whole !== undefined && from !== undefined, HELD);
-    if (buffer !== fixed || witness?.length === 0) mustHold(view, whole);
+    if (buffer !== fixed || buffer.byteLength === 0) mustHold(view, whole);
     const start = from + iovOffset;
     const limit = count - end;
     let length = whole - iovOffset;
@@ -130,10 +129,7 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
       if (more === 0) continue;
       const neighbour = views[next];
       if (length === limit || buffers[next] !== buffer) break;
-      if (buffer !== fixed && !('resizable' in buffer && buffer.resizable === true)) {
-        fixed = buffer;
-        witness = view;
-      }
+      if (buffer !== fixed && !('resizable' in buffer && buffer.resizable === true)) fixed = buffer;
       if (starts[next] !== start + length) break;
       assert(neighbour !== undefined, HELD);
       if (buffer !== fixed) mustHold(neighbour, more);
