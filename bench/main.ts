@@ -4,9 +4,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { copyCase } from './cases/copy.js';
 import { copySeveralCase } from './cases/copy-several.js';
+import { oddCase } from './cases/odd.js';
 import { planCase } from './cases/plan.js';
 import { randomReadCase } from './cases/random-read.js';
+import { readManyCase } from './cases/read-many.js';
 import { scatteredCase } from './cases/scattered-write.js';
+import { smallPiecesCase } from './cases/small-pieces.js';
 import { startCase } from './cases/start.js';
 import { walkCase } from './cases/walk.js';
 import type { Case, CaseResult, Context } from './harness.js';
@@ -23,6 +26,9 @@ const CASES: readonly Case[] = [
   randomReadCase,
   walkCase,
   planCase,
+  readManyCase,
+  smallPiecesCase,
+  oddCase,
   startCase,
 ];
 

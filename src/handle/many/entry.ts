@@ -16,7 +16,8 @@ export interface Item<E> {
   readonly entry: E;
   readonly position: number;
   readonly bytes: number;
-  readonly views: readonly NodeJS.ArrayBufferView[];
+  /** One view is no array: most entries are one, and each object less is felt where there are thousands. */
+  readonly views: NodeJS.ArrayBufferView | readonly NodeJS.ArrayBufferView[];
   /** The caller's iterator, which moves by the bytes done. */
   readonly iter: IovIter | null;
 }
@@ -28,16 +29,21 @@ export function toItem<E extends ManyEntry>(entry: E, index: number): Item<E> {
   const { memory } = entry;
   const position = toOffset(entry.position, 'position');
   const iter = memory instanceof IovIter ? memory : null;
-  const views = viewsOf(memory, index);
-  let bytes = 0;
-  for (const view of views) bytes += view.byteLength;
+  const views = ArrayBuffer.isView(memory) ? memory : viewsOf(memory, index);
+  const bytes = bytesOf(views);
   const most = Number.MAX_SAFE_INTEGER - bytes;
   if (position > most) throw errors.outOfRange('position', `>= 0 && <= ${most} for ${bytes} bytes`, position);
   return { index, entry, position, bytes, views, iter };
 }
 
-function viewsOf(memory: Memory, index: number): readonly NodeJS.ArrayBufferView[] {
-  if (ArrayBuffer.isView(memory)) return [memory];
+function bytesOf(views: Item<unknown>['views']): number {
+  if (ArrayBuffer.isView(views)) return views.byteLength;
+  let bytes = 0;
+  for (const view of views) bytes += view.byteLength;
+  return bytes;
+}
+
+function viewsOf(memory: unknown, index: number): readonly NodeJS.ArrayBufferView[] {
   if (memory instanceof IovIter) return runsOf(memory);
   if (isListOfViews(memory)) return [...memory];
   throw errors.invalidType(`entries[${index}].memory`, 'a view, an array of views or an IovIter', memory);

@@ -23,7 +23,8 @@ export class Gaps {
     let at = start;
     for (const { position, bytes, views } of items) {
       if (position > at) memory.push(this.#gap(position - at));
-      for (const view of views) memory.push(view);
+      if (ArrayBuffer.isView(views)) memory.push(views);
+      else for (const view of views) memory.push(view);
       at = position + bytes;
     }
     return memory;

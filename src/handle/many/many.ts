@@ -166,7 +166,10 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
     await this.#whenFinished();
     const failure = this.#failure();
     if (failure !== null) throw failure.error;
-    return answers.sort((a, b) => a.index - b.index);
+    // Each has been answered once: sorted by being put in its place.
+    const sorted = [...answers];
+    for (const answer of answers) sorted[answer.index] = answer;
+    return sorted;
   }
 
   #whenFinished(): Promise<void> {
