@@ -21,7 +21,9 @@ import { MIB, settle, writeRandomFile } from '../scratch.js';
 import { median, ratios } from '../statistics.js';
 
 const FILE_BYTES: number = 16 * MIB;
+/** Apart: a direct write over the other's ends would have to write them back and drop them first. */
 const AT: number = 8 * MIB;
+const ALIGNED_AT: number = 4 * MIB;
 const ODD_OFFSET = 1235;
 /** Not the same within a page: or all but the ends would lie as O_DIRECT wants it. */
 const ODD_ADDRESS = 777;
@@ -70,7 +72,7 @@ async function run(context: Context): Promise<CaseResult> {
     randomFillSync(aligned);
     const contenders: Contender[] = [
       { name: 'odd offset, odd memory', measure: () => write(file, odd, AT + ODD_OFFSET) },
-      { name: 'aligned', measure: () => write(file, aligned, AT) },
+      { name: 'aligned', measure: () => write(file, aligned, ALIGNED_AT) },
     ];
     const all = contenders.map(({ name }) => newSeries(name));
     await interleave(contenders, REPETITIONS); // compiled and warm before it counts
@@ -98,7 +100,7 @@ async function run(context: Context): Promise<CaseResult> {
         judgeAtMost('device bytes ≤ asked + 2 pages a write', more, 2 * PAGE_SIZE, 'bytes more'),
       ],
       notes: [
-        `a run is the median of ${REPETITIONS} interleaved repetitions; over blocks that were written before`,
+        `a run is the median of ${REPETITIONS} interleaved repetitions; over blocks that were written before, the ends in the page cache`,
         `diorite: engine ${file.engine}, io ${seen.io}, ${seen.requests} requests, ${seen.copiedBytes} bytes copied, ` +
           `${seen.bufferedBytes} through the page cache`,
       ],
