@@ -2,26 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { errors } from './base/errors.js';
 import type { File } from './handle/file.js';
-import type { IoOption } from './targets/file/file-target.js';
+import type { OpenOptions } from './handle/open-options.js';
 
-export interface OpenOptions {
-  /** Permission bits of a file that is created, as Node's `mode`. Default 0o666, less the umask. */
-  readonly mode?: number | string | undefined;
-  /**
-   * `direct`: past the page cache, or an error; unaligned ends are read, changed and written back, so nobody else may
-   * write the blocks they lie in. `prefer-direct` (the default): direct where it can be had, unaligned ends through the
-   * page cache. `drop-behind`: buffered, written back and evicted at once. `buffered`: as node:fs.
-   */
-  readonly io?: IoOption | undefined;
-  /** `auto` (the default): io_uring where it can be had, else a pool of threads. */
-  readonly engine?: 'auto' | 'uring' | 'threads' | undefined;
-  /** The most requests in flight of one read or write. */
-  readonly depth?: number | undefined;
-  /** The most bytes in flight of one read or write. Default 32 MiB. */
-  readonly bytesInFlight?: number | undefined;
-  /** How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB; default 1 MiB. */
-  readonly requestBytes?: number | undefined;
-}
+export type { OpenOptions } from './handle/open-options.js';
 
 type Opener = (url: URL, flags: string | number | undefined, options: OpenOptions) => Promise<File>;
 

@@ -4,22 +4,19 @@ import type { Stats } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { errors } from '../base/errors.js';
+import { splitDevice } from '../targets/file/facts.js';
 import { codeOf, ifExists } from './resolve.js';
 
 /** Stacks of devices (partition on RAID on loop …) are a few deep; a stack deeper than this is not looked through. */
 const DEPTH_MAX = 16;
 
-/** Device numbers as glibc's makedev lays them out. */
-export function majorOf(device: number): number {
-  return Number(((BigInt(device) >> 8n) & 0xfffn) | ((BigInt(device) >> 32n) & 0xfffff000n));
-}
-
-export function minorOf(device: number): number {
-  return Number((BigInt(device) & 0xffn) | ((BigInt(device) >> 12n) & 0xffffff00n));
+function deviceKey(device: number): string {
+  const { major, minor } = splitDevice(device);
+  return `${major}:${minor}`;
 }
 
 export function sysfsOf(device: number): string {
-  return `/sys/dev/block/${majorOf(device)}:${minorOf(device)}`;
+  return `/sys/dev/block/${deviceKey(device)}`;
 }
 
 async function readIfThere(path: string): Promise<string | null> {
@@ -61,8 +58,7 @@ async function addStack(stats: Stats, found: Set<string>, depth: number): Promis
   else found.add(fileKey(stats));
 }
 
-const keyOf = (stats: Stats): string =>
-  stats.isBlockDevice() ? `${majorOf(stats.rdev)}:${minorOf(stats.rdev)}` : fileKey(stats);
+const keyOf = (stats: Stats): string => (stats.isBlockDevice() ? deviceKey(stats.rdev) : fileKey(stats));
 
 /** Whether one is the other, or lies somewhere under it. Two partitions of one disk do not overlap. */
 export async function overlap(one: Stats, other: Stats): Promise<boolean> {

@@ -1,8 +1,8 @@
 // Opens a path as a File. Loaded at the first open: a program that only plans, or only parses, does not pay for it.
 import '../memory/host.js';
-import type { OpenOptions } from '../open.js';
 import { openFileTarget } from '../targets/file/open-file.js';
 import { File } from './file.js';
+import type { OpenOptions } from './open-options.js';
 
 export async function openPath(
   path: string | Buffer,

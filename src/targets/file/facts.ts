@@ -58,11 +58,12 @@ export interface StatLike {
 /** A page is aligned for every device there is; what cannot be learnt is taken to need one. */
 const ASSUMED: Learnt = { value: PAGE_SIZE, from: 'assumed' };
 
-/** dev_t as the kernel's new_encode_dev packs it: 12 bits of major between 8 and 12 bits of minor. */
+/** Device numbers as glibc's makedev lays them out. */
 export function splitDevice(dev: number): { major: number; minor: number } {
+  const bits = BigInt(dev);
   return {
-    major: Math.floor(dev / 256) % 4096,
-    minor: (dev % 256) + Math.floor(dev / 2 ** 20) * 256,
+    major: Number(((bits >> 8n) & 0xfffn) | ((bits >> 32n) & 0xfffff000n)),
+    minor: Number((bits & 0xffn) | ((bits >> 12n) & 0xffffff00n)),
   };
 }
 
