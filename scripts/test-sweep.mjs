@@ -1,4 +1,4 @@
-// Removes what test runs left behind: mounts, loop devices, zram devices, tracing instances, temporary directories.
+// Removes what test runs left behind: servers, mounts, loop and zram devices, tracing instances, temporary directories.
 // Everything that a run makes carries the name of its run, `diorite-test-PID-START`, where START is the start time of
 // that process: a name whose process is gone, or has another start time, belongs to nobody any more.
 import { spawnSync } from 'node:child_process';
@@ -94,6 +94,22 @@ function removeZramsOf(directory) {
   }
 }
 
+/** A server that outlived its test is noted as `server.pid`, its number and START, in a directory below the run's. */
+function killServersOf(directory) {
+  for (const name of list(directory)) {
+    const note = join(directory, name, 'server.pid');
+    if (!existsSync(note)) continue;
+    const [pid, start] = readFileSync(note, 'utf8').trim().split(' ');
+    // The leader of its process group. A note from a run's own process namespace fits no process here.
+    if (startOf(Number(pid)) !== start) continue;
+    try {
+      process.kill(-Number(pid), 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 /** Instances are seen wherever tracefs is mounted; a run's mount is its own, so it is mounted once more to look. */
 function removeTraceInstances(isOurs) {
   if (process.getuid?.() !== 0) return;
@@ -111,6 +127,7 @@ function sweepWhere(isOurs) {
   for (const name of list(tmpdir()).filter((entry) => NAME.test(entry) && isOurs(entry))) {
     const directory = join(tmpdir(), name);
     try {
+      killServersOf(directory);
       unmountUnder(directory);
       detachLoopsOf(directory);
       removeZramsOf(directory);

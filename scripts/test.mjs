@@ -4,7 +4,7 @@
 //   npm test -- --name 'pattern'   only tests whose name matches
 // As root the tests run in namespaces of their own (mounts, processes), which die with this process, however it dies.
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled } from './lib.mjs';
@@ -25,6 +25,10 @@ const PACKAGES = {
   make: 'make',
   'g++': 'g++',
   python3: 'python3',
+  'ganesha.nfsd': 'nfs-ganesha nfs-ganesha-vfs nfs-ganesha-mem',
+  rpcbind: 'rpcbind',
+  'nfs-cp': 'libnfs-utils libnfs-dev',
+  tshark: 'tshark',
 };
 
 /** Installed by itself: it is large, and where it cannot be had the others still can. */
@@ -50,6 +54,19 @@ function isDebian() {
   }
 }
 
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
+
+/** Packages of servers start them where systemd runs: Debian asks this script first, and 101 forbids it. */
+function withoutServices(step) {
+  if (!existsSync('/run/systemd/system') || existsSync(SERVICE_POLICY)) return step();
+  writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    return step();
+  } finally {
+    rmSync(SERVICE_POLICY);
+  }
+}
+
 /** A package that cannot be had is no failure: the tests that need it are skipped by name. */
 function installPackages() {
   if (process.getuid?.() !== 0 || !isDebian() || !hasCommand('apt-get')) return;
@@ -64,7 +81,8 @@ function installPackages() {
     console.log(`installing Debian packages: ${packages.join(' ')}`);
     if (!updated) spawnSync('apt-get', [...network, 'update'], options);
     updated = true;
-    const result = spawnSync('apt-get', [...network, 'install', '-y', '--no-install-recommends', ...packages], options);
+    const install = [...network, 'install', '-y', '--no-install-recommends', ...packages];
+    const result = withoutServices(() => spawnSync('apt-get', install, options));
     if (result.status !== 0) console.log(`could not install them; tests that need them are skipped\n${result.stderr}`);
   }
 }
