@@ -9,6 +9,8 @@ export interface TransferOptions {
   readonly bytesInFlight?: number | undefined;
   /** Each write is durable when it is answered. */
   readonly dsync?: boolean | undefined;
+  /** False: a write need not be durable when it resolves, where the target would make it so; `sync` comes later. */
+  readonly stable?: boolean | undefined;
   /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }

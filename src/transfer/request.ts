@@ -15,14 +15,16 @@ export interface RequestOwner {
   /** `bytes` of the request were moved, from its first on; `short` counts when that is fewer than asked. */
   answered(request: Request, bytes: number, short: Short): void;
   failed(request: Request, error: DioriteError): void;
+  /** What was answered is not to be relied on after all (a COMMIT that failed): its bytes are unknown. Released next. */
+  lost(request: Request, error: DioriteError): void;
   released(request: Request): void;
 }
 
 type Stage = 'idle' | 'submitted' | 'answered';
 
 /**
- * Life: idle → submitted → answered (a count, or an error) → released → idle. The memory belongs to the target from
- * the submission to the release, which may come later than the answer, and never before it.
+ * Life: idle → submitted → answered (a count, or an error) → (lost) → released → idle. The memory belongs to the target
+ * from the submission to the release, which may come later than the answer, and never before it.
  */
 export class Request extends PlannedRequest {
   #owner: RequestOwner | null = null;
@@ -31,6 +33,10 @@ export class Request extends PlannedRequest {
   tag: unknown = null;
   /** Each write of this request is durable when it is answered. */
   dsync = false;
+  /** Its transfer resolves only when its bytes are durable, where the target can tell (`durable: 'answer'`). */
+  stable = true;
+  /** Its transfer sends nothing else: a target that commits may make it durable by itself. */
+  isOnly = false;
   /** What an error of this request may have changed in the target: the payload, or the blocks that a rewrite covers. */
   touchedOffset = 0;
   touchedBytes = 0;
@@ -39,6 +45,8 @@ export class Request extends PlannedRequest {
   /** Set by the target: requests, and bytes that were copied, beyond those of the plan (a block that was rewritten). */
   extraRequests = 0;
   extraCopiedBytes = 0;
+  /** What it was answered with. */
+  answeredBytes = 0;
   /** The owner's: the memory of its staged segments. */
   lease: Lease | null = null;
   /** The owner's: how often it has been sent, for bounded retries. */
@@ -48,6 +56,10 @@ export class Request extends PlannedRequest {
 
   get inFlight(): boolean {
     return this.#stage !== 'idle';
+  }
+
+  get isUnanswered(): boolean {
+    return this.#stage === 'submitted';
   }
 
   /** By the owner, right before the target's `submit`. */
@@ -77,7 +89,14 @@ export class Request extends PlannedRequest {
     assert(this.#stage === 'submitted', 'a request is answered once');
     assert(bytes >= 0 && bytes <= this.bytes, 'an answer lies within its request');
     this.#stage = 'answered';
+    this.answeredBytes = bytes;
     this.#mustOwner().answered(this, bytes, short);
+  }
+
+  /** By the target, between a good answer and the release. */
+  lose(error: DioriteError): void {
+    assert(this.#stage === 'answered', 'only what was answered is lost');
+    this.#mustOwner().lost(this, error);
   }
 
   /** By the target. */

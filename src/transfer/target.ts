@@ -49,8 +49,14 @@ export interface Target {
   readonly seekable: boolean;
   /** The size now, as far as it is known without asking; undefined: unknown until the end. */
   readonly size: number | undefined;
-  /** Requests in flight beyond this do not help. 1: more would go wrong (a pipe, O_APPEND), whatever depth is asked. */
+  /** Unanswered requests beyond this do not help. 1: more would go wrong (a pipe, O_APPEND), whatever depth is asked. */
   readonly bestDepth: number;
+  /** How many bytes one transfer should have in flight, until their release; absent: the library's default. */
+  readonly bestBytesInFlight?: number;
+  /** Memory may be kept for long after the answer (NFS: until the COMMIT that covers it). */
+  readonly releasesLater?: boolean;
+  /** By a transfer that waits for nothing but releases: what keeps memory should be brought to its end now. */
+  hasten?(): void;
   /** Synchronous and cheap; the same object again where nothing changed. `offset` is where the next request starts. */
   limitsAt(offset: number, direction: Direction): Limits;
   /** Where a range lies, for a target of several units. Pure. A target without it is one unit. */

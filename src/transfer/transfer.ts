@@ -85,6 +85,7 @@ class Transfer extends Account implements RequestOwner {
 
   #inFlight = 0;
   #inFlightBytes = 0;
+  #unanswered = 0;
   #requests = 0;
   #copiedBytes = 0;
   #bufferedBytes = 0;
@@ -115,7 +116,7 @@ class Transfer extends Account implements RequestOwner {
     this.#reject = reject;
     // What goes in order cannot go on behind a short answer, or at the end, if more was asked for already.
     this.#depth = target.bestDepth === 1 ? 1 : (options.depth ?? target.bestDepth);
-    this.#bytesInFlightMax = options.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
+    this.#bytesInFlightMax = options.bytesInFlight ?? target.bestBytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#limitsAt = (at, way) => target.limitsAt(at, way);
     this.#iter = iter.dup();
     this.#cancellable = options.signal === undefined ? null : new Set();
@@ -200,7 +201,7 @@ class Transfer extends Account implements RequestOwner {
   #hasRoom(): boolean {
     if (this.#wakePending) return false;
     if (this.#inFlight === 0) return true;
-    return this.#inFlight < this.#depth && this.#inFlightBytes < this.#bytesInFlightMax;
+    return this.#unanswered < this.#depth && this.#inFlightBytes < this.#bytesInFlightMax;
   }
 
   /** False: it would pass the byte budget, and waits for a release. */
@@ -223,6 +224,8 @@ class Transfer extends Account implements RequestOwner {
       assert(drawn, 'a planner that has bytes left gives a request');
       if (planner.remaining === 0) this.#planners.pop();
       request.dsync = this.#options.dsync === true;
+      request.stable = request.dsync || this.#options.stable !== false;
+      request.isOnly = this.#requests === 0 && this.#planners.length === 0;
       return request;
     }
     return null;
@@ -267,6 +270,7 @@ class Transfer extends Account implements RequestOwner {
       return false;
     }
     this.#inFlight++;
+    this.#unanswered++;
     this.#inFlightBytes += request.bytes;
     this.#requests++;
     this.#copiedBytes += request.copiedBytes;
@@ -277,6 +281,18 @@ class Transfer extends Account implements RequestOwner {
   // ---- coming back -----------------------------------------------------------------------------------------------
 
   answered(request: Request, bytes: number, short: Short): void {
+    this.#unanswered--;
+    this.#count(request, bytes, short);
+    if (this.#target.releasesLater === true) this.#goOnUnreleased();
+  }
+
+  /** The memory may be kept for long: what it holds up is the byte budget, not the depth. */
+  #goOnUnreleased(): void {
+    this.#pump();
+    if (this.#unanswered === 0 && this.#inFlight > 0) this.#target.hasten?.();
+  }
+
+  #count(request: Request, bytes: number, short: Short): void {
     const payload = Math.max(0, Math.min(bytes - request.headPadBytes, request.payloadBytes));
     if (!this.#delivered(request, payload)) return;
     if (request.viaCache) this.#bufferedBytes += payload;
@@ -365,12 +381,20 @@ class Transfer extends Account implements RequestOwner {
   }
 
   failed(request: Request, error: DioriteError): void {
+    this.#unanswered--;
     const effect = this.#target.effectOf(error, this.#direction);
     if (effect === 'retry' && request.attempts < ATTEMPTS_MAX && this.#error === null) {
       request.again = true;
       return;
     }
     if (effect === 'unknown') this.markTouched(request);
+    this.#fail(error);
+  }
+
+  lost(request: Request, error: DioriteError): void {
+    const payload = Math.max(0, Math.min(request.answeredBytes - request.headPadBytes, request.payloadBytes));
+    this.markUnknown(request, 0, payload);
+    this.takeBack(payload);
     this.#fail(error);
   }
 
@@ -417,7 +441,8 @@ class Transfer extends Account implements RequestOwner {
     assert(this.doneFromStart() >= bytes, 'what is told as done is done');
     this.#moveCaller(bytes);
     const target = this.#target;
-    const stable = this.#direction === 'write' && (target.durable === 'answer' || this.#options.dsync === true);
+    const { dsync, stable: asked } = this.#options;
+    const stable = this.#direction === 'write' && (dsync === true || (target.durable === 'answer' && asked !== false));
     const io = target.ioMode(this.#direction);
     this.#resolve(new MovedAll(this.offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable));
   }

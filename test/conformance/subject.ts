@@ -155,6 +155,11 @@ export class Probe implements RequestOwner {
     this.errors.push(error);
   }
 
+  lost(_request: Request, error: DioriteError): void {
+    this.events.push(`lost ${error.code}`);
+    this.errors.push(error);
+  }
+
   released(request: Request): void {
     this.events.push('released');
     request.lease?.release();
@@ -163,21 +168,24 @@ export class Probe implements RequestOwner {
   }
 }
 
-/** A target with a count of what is in flight, until the release, and the most there ever was. */
+/** A target with a count of what is unanswered, and in flight until the release, and the most there ever was. */
 export function counting(target: Target): {
   readonly target: Target;
-  readonly most: { requests: number; bytes: number };
+  readonly most: { unanswered: number; requests: number; bytes: number };
 } {
-  const most = { requests: 0, bytes: 0 };
+  const most = { unanswered: 0, requests: 0, bytes: 0 };
   const sent = new Set<Request>();
   const submit = (request: Request): boolean => {
     if (!target.submit(request)) return false;
     sent.add(request);
     let bytes = 0;
+    let unanswered = 0;
     for (const other of sent) {
+      if (other.isUnanswered) unanswered++;
       if (other.inFlight) bytes += other.bytes;
       else sent.delete(other);
     }
+    most.unanswered = Math.max(most.unanswered, unanswered);
     most.requests = Math.max(most.requests, sent.size);
     most.bytes = Math.max(most.bytes, bytes);
     return true;

@@ -158,7 +158,7 @@ class Runner {
     assert.equal(hostPages().held, 0, 'every pin is put back');
     const { bestDepth } = this.#sim;
     const depth = bestDepth === 1 ? 1 : (this.#case.options?.depth ?? bestDepth);
-    assert.ok(stats.inFlightMax <= depth, `${stats.inFlightMax} requests in flight, of at most ${depth}`);
+    assert.ok(stats.unansweredMax <= depth, `${stats.unansweredMax} requests unanswered, of at most ${depth}`);
     assert.equal(this.#overBudget, '');
   }
 

@@ -161,6 +161,24 @@ describe('releases by commits', () => {
     assert.equal(target.stats.inFlightMax, 3);
   });
 
+  test('what a commit that fails has covered is unknown, though it was answered', async () => {
+    const faults: SimOptions['faults'] = [{ on: 'sync', at: 2, fault: 'EIO' }];
+    const sim = new SimTarget({ limits: SMALL, commits: { bytes: 1, afterNanos: 1 }, faults });
+    const iter = IovIter.ubuf(new Uint8Array(6 * 65_536));
+    const writing = startTransfer(sim, iter, 0, 6 * 65_536, 'write', { depth: 1, bytesInFlight: 65_536 });
+    await assert.rejects(writing, {
+      code: 'EIO',
+      bytes: 65_536,
+      extents: [
+        { offset: 0, length: 65_536, state: 'done' },
+        { offset: 65_536, length: 65_536, state: 'unknown' },
+        { offset: 2 * 65_536, length: 4 * 65_536, state: 'failed' },
+      ],
+    });
+    assert.equal(iter.count, 5 * 65_536);
+    assert.equal(sim.stats.inFlight, 0);
+  });
+
   test('a sync commits, and what was committed survives a crash', async () => {
     const sim = new SimTarget({ limits: SMALL, pump: 'manual', commits: { bytes: 2 ** 30, afterNanos: 1e15 } });
     const memory = new Uint8Array(65_536).fill(9);

@@ -119,6 +119,7 @@ export interface SimStats {
   /** Not released yet, now and at most. */
   inFlight: number;
   inFlightMax: number;
+  unansweredMax: number;
   inFlightBytes: number;
   inFlightBytesMax: number;
 }
@@ -158,6 +159,7 @@ export function newStats(): SimStats {
     syncs: 0,
     inFlight: 0,
     inFlightMax: 0,
+    unansweredMax: 0,
     inFlightBytes: 0,
     inFlightBytesMax: 0,
   };

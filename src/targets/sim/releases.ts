@@ -1,4 +1,5 @@
 // When a simulated target gives memory back: with the answer, some time after it, or with the commit that covers it.
+import type { DioriteError } from '../../base/errors.js';
 import type { SimClock } from './clock.js';
 import type { Operation } from './operation.js';
 import type { SimOptions } from './options.js';
@@ -7,20 +8,20 @@ export class Releases {
   readonly #clock: SimClock;
   readonly #options: SimOptions;
   readonly #delay: () => number;
-  readonly #release: (operation: Operation) => void;
-  readonly #onCommit: () => void;
+  readonly #release: (operation: Operation, lost: DioriteError | null) => void;
+  readonly #onCommit: () => DioriteError | null;
   #uncommitted: Operation[] = [];
   #uncommittedBytes = 0;
   /** Counts commits: one that was scheduled for what is committed already does nothing. */
   #generation = 0;
 
-  /** `delay`: how long after the answer, where `releaseLatency` is given. `onCommit`: what is answered becomes durable. */
+  /** `delay`: how long after the answer, where `releaseLatency` is given. `onCommit`: what is answered becomes durable, or why not. */
   constructor(
     clock: SimClock,
     options: SimOptions,
     delay: () => number,
-    release: (operation: Operation) => void,
-    onCommit: () => void,
+    release: (operation: Operation, lost: DioriteError | null) => void,
+    onCommit: () => DioriteError | null,
   ) {
     this.#clock = clock;
     this.#options = options;
@@ -35,8 +36,8 @@ export class Releases {
     const { request } = operation;
     if (commits !== undefined && !failed && request.direction === 'write' && !request.dsync) {
       this.#wait(operation, commits.bytes, commits.afterNanos);
-    } else if (releaseLatency === undefined) this.#release(operation);
-    else this.#clock.after(this.#delay(), () => this.#release(operation));
+    } else if (releaseLatency === undefined) this.#release(operation, null);
+    else this.#clock.after(this.#delay(), () => this.#release(operation, null));
   }
 
   /** A server commits by itself when enough is there, or nothing more comes: nobody waits for ever. */
@@ -46,11 +47,19 @@ export class Releases {
     const generation = this.#generation;
     const delayNanos = this.#uncommittedBytes >= bytesMax ? 0 : afterNanos;
     if (this.#uncommitted.length > 1 && delayNanos > 0) return;
-    this.#clock.after(delayNanos, () => {
-      if (generation !== this.#generation) return;
-      this.#onCommit();
-      for (const operation of this.take()) this.#release(operation);
-    });
+    this.#clock.after(delayNanos, () => this.#commit(generation));
+  }
+
+  #commit(generation: number): void {
+    if (generation !== this.#generation) return;
+    const failure = this.#onCommit();
+    for (const operation of this.take()) this.#release(operation, failure);
+  }
+
+  /** Whoever waits for nothing else gets its commit now. */
+  hasten(): void {
+    const generation = this.#generation;
+    if (this.#uncommitted.length > 0) this.#clock.after(0, () => this.#commit(generation));
   }
 
   /** What waits for a commit now, and is from here on the caller's to release: covered by a sync that begins, say. */

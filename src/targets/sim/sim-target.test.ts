@@ -22,6 +22,10 @@ class Recorder implements RequestOwner {
     assert.ok((error.errno ?? 0) < 0 && error.path?.startsWith('sim:'));
     this.lines.push(`${request.offset}: ${error.code}`);
   }
+  lost(request: Request, error: DioriteError): void {
+    this.lines.push(`${request.offset}: lost, ${error.code}`);
+  }
+
   released(request: Request): void {
     this.lines.push(`${request.offset}: released`);
   }

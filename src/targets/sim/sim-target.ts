@@ -60,6 +60,7 @@ const PIPE_BYTES_DEFAULT = 65_536;
 export class SimTarget implements Target {
   readonly name: string;
   readonly seekable: boolean;
+  readonly releasesLater: boolean;
   readonly bestDepth: number;
   readonly durable: 'answer' | 'sync' | 'never';
   readonly layout?: Layout;
@@ -121,10 +122,11 @@ export class SimTarget implements Target {
       this.clock,
       options,
       () => this.#latency(options.releaseLatency),
-      (operation) => this.#release(operation),
-      () => this.#durability.commit(),
+      (operation, lost) => this.#release(operation, lost),
+      () => this.#commit(),
     );
     this.#queueDepth = options.queueDepth ?? QUEUE_DEPTH_DEFAULT;
+    this.releasesLater = options.commits !== undefined || options.releaseLatency !== undefined;
     this.bestDepth = this.seekable ? this.#queueDepth : 1;
     this.#sectors = { bytes: sectorBytes, torn: tearsSectors };
     this.#noEffect = new Set(options.noEffect);
@@ -200,6 +202,10 @@ export class SimTarget implements Target {
     this.clock.after(this.#latency(this.#options.latency), () => this.#drain());
   }
 
+  hasten(): void {
+    this.#releases.hasten();
+  }
+
   cancel(request: Request): void {
     const operation = request.tag;
     if (this.#options.cancel !== 'honoured' || !(operation instanceof Operation) || operation.isAnswered) return;
@@ -242,6 +248,7 @@ export class SimTarget implements Target {
     stats.inFlight++;
     stats.inFlightBytes += request.bytes;
     stats.inFlightMax = Math.max(stats.inFlightMax, stats.inFlight);
+    stats.unansweredMax = Math.max(stats.unansweredMax, this.#unanswered);
     stats.inFlightBytesMax = Math.max(stats.inFlightBytesMax, stats.inFlightBytes);
     this.#tell('submitted', operation.number, request);
     if (fault?.fault === 'resize') this.media.resize(fault.size ?? 0);
@@ -304,9 +311,16 @@ export class SimTarget implements Target {
     request.answer(verdict.bytes, verdict.short);
   }
 
-  #release(operation: Operation): void {
+  #commit(): DioriteError | null {
+    if (this.durable === 'never') return null;
+    const rule = this.#faults.next('sync', () => true);
+    return this.#durability.sync(rule, this.stats.syncs);
+  }
+
+  #release(operation: Operation, lost: DioriteError | null): void {
     const { request, number } = operation;
     this.#watch.checkMemory(operation);
+    if (lost !== null && request.answeredBytes > 0) request.lose(lost);
     this.#held.delete(operation);
     this.stats.released++;
     this.stats.inFlight--;
@@ -357,7 +371,7 @@ export class SimTarget implements Target {
     const covered = this.#releases.take();
     return new Promise((resolve, reject) => {
       this.clock.after(this.#latency(this.#options.latency), () => {
-        for (const operation of covered) this.#release(operation);
+        for (const operation of covered) this.#release(operation, failure);
         if (failure === null) resolve();
         else reject(failure);
       });
