@@ -65,6 +65,19 @@ describe('src/explain', () => {
   });
 });
 
+describe('src/handle', () => {
+  it('knows no target: only the files that open one import it', () => {
+    for (const file of sourcesOf('handle')) {
+      for (const specifier of importsOf(file)) {
+        if (!specifier.startsWith('.')) continue;
+        const imported = relative(SOURCES, resolve(dirname(file), specifier));
+        if (imported.startsWith('targets'))
+          assert.match(file, /open-\w+\.ts$/, `${relative(SOURCES, file)}: ${imported}`);
+      }
+    }
+  });
+});
+
 function withoutComments(file: string): string {
   return readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
 }

@@ -27,6 +27,7 @@ export const CODES = {
   ERR_DIORITE_NO_PROGRESS: 'the target answers again and again without moving a byte',
   ERR_DIORITE_SHORT: 'the target ended before all bytes were written',
   ERR_DIORITE_POISONED: 'a sync of this inode failed: what was written since the last good one is unknown',
+  ERR_DIORITE_VERIFIER: 'the server restarted and lost bytes that were not stable yet: extents say which',
   ERR_DIORITE_UNSUPPORTED: 'the target or this machine cannot do that',
   ERR_DIORITE_SAME_FILE: 'source and destination, or two destinations, are the same file',
   ERR_DIORITE_EXISTS: 'the destination exists',

@@ -1,5 +1,5 @@
 // What a copy writes to, and how it becomes visible: one class for each kind of thing.
-import type { FileTarget } from '../targets/file/file-target.js';
+import type { FileLike } from '../transfer/file-like.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { Sink } from './lane.js';
 import type { Tally } from './tally.js';
@@ -17,7 +17,7 @@ export interface Destination extends Sink {
   readonly engine: string;
   readonly engineReason: string | null;
   /** Becomes all of the source without a byte being moved, instead of `reserve` and writes; or says why it cannot. */
-  cloneFrom?(source: FileTarget): Promise<string | null>;
+  cloneFrom?(source: FileLike): Promise<string | null>;
   /** Before the first byte: room for `bytes`, of which `ranges` hold data. Throws where it is known not to fit. */
   reserve(bytes: number, ranges: () => AsyncIterable<DataRange>): Promise<void>;
   /** After the last byte: the size is right, and what will be read back is on stable storage where there is one. */

@@ -3,9 +3,10 @@ import type { Stats } from 'node:fs';
 import { errors } from '../base/errors.js';
 import { File } from '../handle/file.js';
 import { cloneFile } from '../targets/file/clone.js';
-import type { FileTarget } from '../targets/file/file-target.js';
+import { FileTarget } from '../targets/file/file-target.js';
 import { FilePublishing, type OpenedFile } from '../targets/file/publish.js';
 import { reserve } from '../targets/file/reserve.js';
+import type { FileLike } from '../transfer/file-like.js';
 import type { DataRange, IoMode, Publication } from '../transfer/target.js';
 import type { Destination } from './destination.js';
 import type { Permissions } from './mode.js';
@@ -18,11 +19,13 @@ export class PublishedFile implements Destination {
   readonly freshReadsZero = true;
   readonly tally: Tally = new Tally();
   readonly #publication: Publication;
+  readonly #target: FileTarget;
   readonly #file: File;
 
   private constructor(path: string, publication: Publication, opened: OpenedFile) {
     this.path = path;
     this.#publication = publication;
+    this.#target = opened.target;
     this.#file = new File({ ...opened, depth: undefined, bytesInFlight: undefined });
   }
 
@@ -56,12 +59,12 @@ export class PublishedFile implements Destination {
     return this.#file.engineReason;
   }
 
-  cloneFrom(source: FileTarget): Promise<string | null> {
-    return cloneFile(source, this.#file.target);
+  async cloneFrom(source: FileLike): Promise<string | null> {
+    return source instanceof FileTarget ? cloneFile(source, this.#target) : 'the source is no local file';
   }
 
   reserve(bytes: number, ranges: () => AsyncIterable<DataRange>): Promise<void> {
-    return reserve(this.#file.target, bytes, ranges(), this.path);
+    return reserve(this.#target, bytes, ranges(), this.path);
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {

@@ -4,7 +4,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { DioriteError, errors } from '../base/errors.js';
 import type { File } from '../handle/file.js';
 import { open } from '../open.js';
-import type { FileTarget } from '../targets/file/file-target.js';
+import type { FileLike } from '../transfer/file-like.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { CopySettings } from './options.js';
 import type { Reader } from './pump.js';
@@ -65,7 +65,7 @@ export class Source implements Reader {
     }
   }
 
-  get target(): FileTarget {
+  get target(): FileLike {
     return this.#file.target;
   }
 

@@ -19,6 +19,11 @@ export interface MoveOptions {
   /** Writes: durable, as after `datasync`, when the promise resolves. */
   readonly dsync?: boolean | undefined;
   /**
+   * Writes: network targets make a write durable before it resolves; `false`: it resolves at the server's answer, and
+   * `sync` is then the promise. Local files are durable by `dsync` or `sync` only: `true` means `dsync` there.
+   */
+  readonly stable?: boolean | undefined;
+  /**
    * Writes: all of it or nothing, though the power fails (RWF_ATOMIC). One request within the file's limits
    * (`file.facts.atomicWrite`): a power of two of bytes at a multiple of its length. Refused otherwise, never split.
    */
@@ -39,7 +44,17 @@ export interface Move {
 }
 
 const NO_OPTIONS: MoveOptions = {};
-const OPTION_NAMES = new Set(['offset', 'length', 'position', 'signal', 'dsync', 'atomic', 'onProgress', 'buffer']);
+const OPTION_NAMES = new Set([
+  'offset',
+  'length',
+  'position',
+  'signal',
+  'dsync',
+  'stable',
+  'atomic',
+  'onProgress',
+  'buffer',
+]);
 
 function isMemory(value: unknown): value is Memory {
   return ArrayBuffer.isView(value) || Array.isArray(value) || value instanceof IovIter;
@@ -111,8 +126,12 @@ function checkOptions(options: MoveOptions): void {
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) throw errors.invalidValue(`options.${name}`, 'a known option', name);
   }
-  const { signal, onProgress, dsync } = options;
-  if (dsync !== undefined && typeof dsync !== 'boolean') throw errors.invalidType('options.dsync', 'a boolean', dsync);
+  const { signal, onProgress } = options;
+  for (const name of ['dsync', 'stable'] as const) {
+    const value = options[name];
+    if (value !== undefined && typeof value !== 'boolean')
+      throw errors.invalidType(`options.${name}`, 'a boolean', value);
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw errors.invalidType('options.signal', 'an AbortSignal', signal);
   if (onProgress !== undefined && typeof onProgress !== 'function') {

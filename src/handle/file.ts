@@ -1,19 +1,17 @@
 // A file as Node's FileHandle has it, over a transfer: the same calls, more kinds of memory, and what really happened.
 import { EventEmitter } from 'node:events';
-import { type BigIntStats, fstat, ftruncate, type StatOptions, type Stats } from 'node:fs';
-import { promisify } from 'node:util';
+import type { BigIntStats, StatOptions, Stats } from 'node:fs';
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import type { Limits } from '../plan/limits.js';
-import { AtomicWrite, atomicRefusal } from '../targets/file/atomic.js';
-import { errnoError } from '../targets/file/errno.js';
-import type { FileFacts } from '../targets/file/facts.js';
-import type { FileTarget } from '../targets/file/file-target.js';
+import { errnoError } from '../transfer/errno.js';
+import type { FileFacts } from '../transfer/facts.js';
+import type { AtomicTarget, FileLike } from '../transfer/file-like.js';
 import type { TransferOptions } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
-import type { Target } from '../transfer/target.js';
 import { runTransfer } from '../transfer/transfer.js';
+import { atomicTarget } from './abilities.js';
 import {
   type Memory,
   type Move,
@@ -41,16 +39,13 @@ type Position = number | bigint | null;
 type Views = readonly NodeJS.ArrayBufferView[];
 
 export interface FileInput {
-  readonly target: FileTarget;
+  readonly target: FileLike;
   readonly engineReason: string | null;
   readonly depth: number | undefined;
   readonly bytesInFlight: number | undefined;
   /** O_APPEND: a write goes to the end, and the handle's own position follows it there. */
   readonly appends: boolean;
 }
-
-const fstatFd = promisify(fstat);
-const ftruncateFd = promisify(ftruncate);
 
 const EBADF = -9;
 
@@ -64,8 +59,8 @@ const EBADF = -9;
  */
 export class File extends EventEmitter {
   /** What the transfers of this file go to. */
-  readonly target: FileTarget;
-  /** Why the engine is not `uring`; null: it is. */
+  readonly target: FileLike;
+  /** Why the engine is not `uring`; null: it is, or it is a protocol's. */
   readonly engineReason: string | null;
   readonly #defaults: TransferOptions;
   readonly #appends: boolean;
@@ -90,8 +85,9 @@ export class File extends EventEmitter {
     return this.#closed ? -1 : this.target.fd;
   }
 
-  get engine(): 'uring' | 'threads' {
-    return this.target.engine.name;
+  /** What carries its requests: `uring`, `threads`, or the protocol of what is no local file. */
+  get engine(): string {
+    return this.target.engineName;
   }
 
   /** What was found out about the file: alignments, file system, device, and where each was learnt. */
@@ -172,18 +168,18 @@ export class File extends EventEmitter {
   ): Promise<R> {
     this.#pending++;
     return new Promise((resolve, reject) => {
-      let target: Target = this.target;
+      let atomic: AtomicTarget | null = null;
       const failed = (error: unknown): void => {
         this.#settled();
-        reject(target === this.target ? error : atomicRefusal(this.target, error));
+        reject(atomic === null ? error : atomic.refusal(error));
       };
       const done = (outcome: Outcome): void => {
         this.#settled();
         resolve(finish(outcome));
       };
       try {
-        if (move.options.atomic === true) target = new AtomicWrite(this.target, position, move.bytes);
-        runTransfer(target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
+        if (move.options.atomic === true) atomic = atomicTarget(this.target, position, move.bytes);
+        runTransfer(atomic ?? this.target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
       } catch (error) {
         failed(error);
       }
@@ -199,7 +195,7 @@ export class File extends EventEmitter {
     entries: Iterable<E> | AsyncIterable<E>,
     options: ReadManyOptions = {},
   ): Many<E, ReadAnswer<E>> {
-    const settings = toSettings(options, 'gapBytes');
+    const settings = toSettings(options, 'read');
     const host = this.#hostOf('read');
     return new Many(host, entries, 'read', settings, (item, bytes, error) => new ReadAnswer(item, bytes, error));
   }
@@ -209,7 +205,8 @@ export class File extends EventEmitter {
     entries: Iterable<E> | AsyncIterable<E>,
     options: WriteManyOptions = {},
   ): Many<E, WriteAnswer<E>> {
-    const settings = toSettings(options, 'dsync');
+    const { dsync, ...others } = toSettings(options, 'write');
+    const settings = { ...others, dsync: this.#durably(dsync, others.stable) };
     const host = this.#hostOf('write');
     return new Many(host, entries, 'write', settings, (item, bytes, error) => new WriteAnswer(item, bytes, error));
   }
@@ -237,9 +234,15 @@ export class File extends EventEmitter {
   }
 
   #optionsOf(move: Move): TransferOptions {
-    const { signal, dsync, onProgress } = move.options;
-    if (signal === undefined && dsync === undefined && onProgress === undefined) return this.#defaults;
-    return { ...this.#defaults, signal, dsync, onProgress };
+    const { signal, dsync, stable, onProgress } = move.options;
+    if (signal === undefined && dsync === undefined && stable === undefined && onProgress === undefined)
+      return this.#defaults;
+    return { ...this.#defaults, signal, dsync: this.#durably(dsync, stable), stable, onProgress };
+  }
+
+  /** What is durable after a sync only has one way to make a single write so. */
+  #durably(dsync: boolean | undefined, stable: boolean | undefined): boolean {
+    return dsync === true || (stable === true && this.target.durable === 'sync');
   }
 
   #atOwnPosition<R>(move: Move, direction: 'read' | 'write', finish: (outcome: Outcome) => R): Promise<R> {
@@ -270,7 +273,7 @@ export class File extends EventEmitter {
   /** O_APPEND took the write to the end of the file, and the kernel's position with it. */
   async #followEnd(): Promise<void> {
     try {
-      this.#position = (await fstatFd(this.target.fd)).size;
+      this.#position = (await this.target.stat()).size;
     } catch {
       // What was written is written: the position stays where the bytes that were told put it.
     }
@@ -301,7 +304,7 @@ export class File extends EventEmitter {
   stat(options?: StatOptions & { bigint?: false | undefined }): Promise<Stats>;
   stat(options: StatOptions & { bigint: true }): Promise<BigIntStats>;
   stat(options?: StatOptions): Promise<Stats | BigIntStats> {
-    return this.#guard('fstat', () => fstatFd(this.target.fd, options));
+    return this.#guard('fstat', () => this.target.stat(options));
   }
 
   /** Makes the file `length` bytes long: what is added reads as zeros. Negative: 0, as in Node. */
@@ -309,7 +312,7 @@ export class File extends EventEmitter {
     return this.#guard('ftruncate', async () => {
       this.target.check();
       const bytes = typeof length === 'number' && length < 0 && Number.isInteger(length) ? 0 : toOffset(length, 'len');
-      await ftruncateFd(this.target.fd, bytes);
+      await this.target.truncate(bytes);
     });
   }
 
@@ -347,7 +350,7 @@ export class File extends EventEmitter {
     return this.#guard('fallocate', async () => {
       const range = toRange(offset, length);
       this.target.check();
-      return zero(this.target, range, await this.#bytes(), this.#appends);
+      return zero(this.target, range, await this.target.askBytes(), this.#appends);
     });
   }
 
@@ -359,14 +362,9 @@ export class File extends EventEmitter {
     const asked = toRange(offset, length);
     this.#mustBeOpen('lseek');
     return segments(this.target, asked, {
-      size: () => this.#guard('fstat', () => this.#bytes()),
+      size: () => this.#guard('fstat', () => this.target.askBytes()),
       step: (work) => this.#guard('lseek', work),
     });
-  }
-
-  async #bytes(): Promise<number> {
-    const { facts, fd } = this.target;
-    return facts.kind === 'block' ? facts.deviceBytes : (await fstatFd(fd)).size;
   }
 
   /** Waits for everything that is under way, until the kernel has let go of all memory. Idempotent. */

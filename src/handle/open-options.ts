@@ -1,5 +1,5 @@
 // What open() may be asked, whatever the target.
-import type { IoOption } from '../targets/file/file-target.js';
+import type { IoOption } from '../transfer/file-like.js';
 
 export interface OpenOptions {
   /** Permission bits of a file that is created, as Node's `mode`. Default 0o666, less the umask. */

@@ -3,11 +3,9 @@ import { DioriteError, errors } from '../base/errors.js';
 import { alignDown, alignUp, toOffset } from '../base/integers.js';
 import { IovIter } from '../iter/iov-iter.js';
 import { Region } from '../memory/region.js';
-import { Op } from '../targets/file/engines/engine.js';
-import { errnoError } from '../targets/file/errno.js';
-import type { FileTarget } from '../targets/file/file-target.js';
-import { run } from '../targets/file/run.js';
+import type { FileLike } from '../transfer/file-like.js';
 import { startTransfer } from '../transfer/transfer.js';
+import { mustKnowHoles, unsupported } from './abilities.js';
 
 /** A stretch of a file: `data` may be there, a `hole` reads as zeros and takes no space. */
 export interface FileSegment {
@@ -24,10 +22,6 @@ export interface Range {
   readonly length: number;
 }
 
-/** linux/falloc.h */
-const FALLOC_FL_KEEP_SIZE = 1;
-const CANNOT = new Set(['EOPNOTSUPP', 'ENOTSUP', 'ENOSYS']);
-
 /** One page-aligned piece of zeros is written again and again; so many times by one transfer. */
 const ZEROS_BYTES = 1024 * 1024;
 const ZEROS_AT_ONCE = 64;
@@ -39,55 +33,43 @@ export function toRange(offset: unknown, length: unknown): Range {
   return range;
 }
 
-export async function allocate(target: FileTarget, { offset, length }: Range, keepSize: boolean): Promise<void> {
-  const { engine, name } = target;
-  const path = { path: name };
-  if (!engine.supports(Op.FALLOCATE)) {
-    const message = `${name}: space cannot be reserved: fallocate needs the native addon`;
-    throw errors.make('ERR_DIORITE_UNSUPPORTED', message, path);
-  }
-  const flags = keepSize ? FALLOC_FL_KEEP_SIZE : 0;
-  const result = await run(engine, { op: Op.FALLOCATE, fd: target.fd, offset, length, flags });
-  if (result >= 0) return;
-  const error = errnoError(result, 'fallocate', name);
-  if (!CANNOT.has(error.code)) throw error;
-  const message = `${name}: space cannot be reserved: the file system or device answers ${error.code}`;
-  throw errors.make('ERR_DIORITE_UNSUPPORTED', message, path);
+export async function allocate(target: FileLike, { offset, length }: Range, keepSize: boolean): Promise<void> {
+  if (target.allocate === undefined) throw unsupported(target, 'space cannot be reserved');
+  await target.allocate(offset, length, keepSize);
 }
 
-export async function punch(target: FileTarget, { offset, length }: Range): Promise<void> {
+export async function punch(target: FileLike, { offset, length }: Range): Promise<void> {
   await mustKnowHoles(target, 'punch').punch(offset, length);
 }
 
 /** `size`: where the file ends. Nothing is changed behind it: what is not there reads as zeros when it comes to be. */
-export async function zero(target: FileTarget, range: Range, size: number, appends: boolean): Promise<ZeroWay> {
+export async function zero(target: FileLike, range: Range, size: number, appends: boolean): Promise<ZeroWay> {
   const { offset } = range;
   const length = Math.max(0, Math.min(range.length, size - offset));
   const { holes, facts } = target;
   if (holes !== undefined && facts.kind === 'file') {
     if (await can(holes.punch(offset, length))) return 'punched';
-    if (await can(holes.zeroRange(offset, length))) return 'zeroed';
+    if (await can(holes.zeroRange?.(offset, length))) return 'zeroed';
   }
   if (holes !== undefined && facts.kind === 'block') {
     const block = facts.writeAlignment.value;
     const from = alignUp(offset, block);
     const to = alignDown(offset + length, block);
-    if (to > from && (await can(holes.zeroRange(from, to - from)))) {
+    if (to > from && (await can(holes.zeroRange?.(from, to - from)))) {
       await writeZeros(target, offset, from);
       await writeZeros(target, to, offset + length);
       return 'zeroed';
     }
   }
-  if (appends || !target.seekable) {
-    const message = `${target.name}: a range cannot be zeroed: the space cannot, and zeros would be written elsewhere`;
-    throw errors.make('ERR_DIORITE_UNSUPPORTED', message, { path: target.name });
-  }
+  if (appends || !target.seekable)
+    throw unsupported(target, 'a range cannot be zeroed: the space cannot, and zeros would be written elsewhere');
   await writeZeros(target, offset, offset + length);
   return 'written';
 }
 
 /** False: it cannot be had here, and nothing happened. */
-async function can(attempt: Promise<void>): Promise<boolean> {
+async function can(attempt: Promise<void> | undefined): Promise<boolean> {
+  if (attempt === undefined) return false;
   try {
     await attempt;
     return true;
@@ -97,7 +79,7 @@ async function can(attempt: Promise<void>): Promise<boolean> {
   }
 }
 
-async function writeZeros(target: FileTarget, from: number, to: number): Promise<void> {
+async function writeZeros(target: FileLike, from: number, to: number): Promise<void> {
   if (to <= from) return;
   const region = new Region(Math.min(ZEROS_BYTES, to - from));
   try {
@@ -121,13 +103,13 @@ export interface Looking {
 
 /** Sorted, without gap or overlap. */
 export async function* segments(
-  target: FileTarget,
+  target: FileLike,
   { offset, length }: Range,
   { size, step }: Looking,
 ): AsyncGenerator<FileSegment, void, undefined> {
   const holes = mustKnowHoles(target, 'segments');
   const end = Math.min(offset + length, await size());
-  const map = holes.map(offset, Math.max(0, end - offset));
+  const map = holes.map(offset, Math.max(0, end - offset))[Symbol.asyncIterator]();
   let at = offset;
   for (;;) {
     const { value, done } = await step(() => map.next());
@@ -137,10 +119,4 @@ export async function* segments(
     at = value.offset + value.length;
   }
   if (at < end) yield { offset: at, length: end - at, kind: 'hole' };
-}
-
-function mustKnowHoles(target: FileTarget, what: string): NonNullable<FileTarget['holes']> {
-  if (target.holes !== undefined) return target.holes;
-  const message = `${target.name}: ${what}: holes of files need the native addon`;
-  throw errors.make('ERR_DIORITE_UNSUPPORTED', message, { path: target.name });
 }

@@ -1,6 +1,6 @@
 // Files are held to the contract on the ring and on the addon's thread pool, in every mode.
 import { acquireUring, chooseEngine } from '../../src/targets/file/engines/choose.js';
-import type { IoOption } from '../../src/targets/file/file-target.js';
+import type { IoOption } from '../../src/transfer/file-like.js';
 import { hasAddon } from '../support/needs.js';
 import { file } from './file-subject.js';
 import { conform } from './suite.js';

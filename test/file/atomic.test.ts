@@ -9,7 +9,7 @@ import { type File, open } from '../../src/index.js';
 import { IovIter } from '../../src/iter.js';
 import { Region } from '../../src/memory/region.js';
 import { Op, type Operation, RWF_ATOMIC, RWF_DSYNC } from '../../src/targets/file/engines/engine.js';
-import type { AtomicWriteFacts } from '../../src/targets/file/facts.js';
+import type { AtomicWriteFacts } from '../../src/transfer/facts.js';
 import { openFaulty } from '../support/faulty-file.js';
 import { assertNoLeaks } from '../support/leaks.js';
 import { requireAddon } from '../support/needs.js';

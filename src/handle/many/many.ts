@@ -112,8 +112,8 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
       groupBytes: GROUP_TIMES * host.limits.bestBytes,
       alignment: direction === 'write' ? host.limits.endAlignment : 1,
     };
-    const { dsync } = settings;
-    this.#transferOptions = { depth: this.#depth, bytesInFlight: this.#bytesInFlightMax, dsync };
+    const { dsync, stable } = settings;
+    this.#transferOptions = { depth: this.#depth, bytesInFlight: this.#bytesInFlightMax, dsync, stable };
     this.#source = new EntrySource(entries, {
       wants: () => this.#wants(),
       take: (entry) => this.#take(entry as E), // checked there

@@ -1,6 +1,7 @@
 // Options of readMany and writeMany, checked.
 import { errors } from '../../base/errors.js';
 import { PAGE_SIZE, toOffset } from '../../base/integers.js';
+import type { Direction } from '../../plan/limits.js';
 
 export interface ManyOptions {
   /** Aborting sends nothing more; what is in flight is awaited and answered, and the iteration then rejects. */
@@ -23,6 +24,8 @@ export interface ReadManyOptions extends ManyOptions {
 export interface WriteManyOptions extends ManyOptions {
   /** Each entry is durable when it is answered. */
   readonly dsync?: boolean | undefined;
+  /** As a write's: `false` lets a network target answer before the bytes are durable. */
+  readonly stable?: boolean | undefined;
 }
 
 /** Both kinds, with what is the default. */
@@ -34,7 +37,10 @@ export interface Settings {
   readonly windowBytes: number;
   readonly gapBytes: number;
   readonly dsync: boolean;
+  readonly stable: boolean | undefined;
 }
+
+const OWN = { read: ['gapBytes'], write: ['dsync', 'stable'] } as const;
 
 const WINDOW_ENTRIES = 4096;
 const WINDOW_BYTES = 64 * 1024 * 1024;
@@ -42,13 +48,13 @@ const COMMON = ['signal', 'depth', 'bytesInFlight', 'windowEntries', 'windowByte
 /** More than this is never cheaper than another request. */
 const GAP_BYTES_MAX = 16 * 1024 * 1024;
 
-export function toSettings(options: ReadManyOptions & WriteManyOptions, own: 'gapBytes' | 'dsync'): Settings {
+export function toSettings(options: ReadManyOptions & WriteManyOptions, direction: Direction): Settings {
   if (typeof options !== 'object' || options === null) throw errors.invalidType('options', 'an object', options);
-  const names = new Set<string>([...COMMON, own]);
+  const names = new Set<string>([...COMMON, ...OWN[direction]]);
   for (const name of Object.keys(options)) {
     if (!names.has(name)) throw errors.invalidValue(`options.${name}`, 'a known option', name);
   }
-  const { signal, dsync } = options;
+  const { signal, dsync, stable } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw errors.invalidType('options.signal', 'an AbortSignal', signal);
   const gapBytes = options.gapBytes === undefined ? PAGE_SIZE : toOffset(options.gapBytes, 'options.gapBytes');
@@ -59,8 +65,9 @@ export function toSettings(options: ReadManyOptions & WriteManyOptions, own: 'ga
     bytesInFlight: positive(options.bytesInFlight, 'bytesInFlight'),
     windowEntries: positive(options.windowEntries, 'windowEntries') ?? WINDOW_ENTRIES,
     windowBytes: positive(options.windowBytes, 'windowBytes') ?? WINDOW_BYTES,
-    gapBytes: own === 'gapBytes' ? gapBytes : 0,
+    gapBytes: direction === 'read' ? gapBytes : 0,
     dsync: dsync === true,
+    stable,
   };
 }
 

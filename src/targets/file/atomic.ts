@@ -2,10 +2,11 @@
 import { DioriteError, errors } from '../../base/errors.js';
 import { isPowerOfTwo } from '../../base/integers.js';
 import type { Direction, Limits } from '../../plan/limits.js';
+import type { AtomicWriteFacts } from '../../transfer/facts.js';
+import type { AtomicTarget } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode, Target } from '../../transfer/target.js';
 import { Op, RWF_ATOMIC } from './engines/engine.js';
-import type { AtomicWriteFacts } from './facts.js';
 import type { FileTarget } from './file-target.js';
 
 /** What the kernel refuses an atomic write with before it looks at anything: it never does half of one. */
@@ -16,7 +17,7 @@ const REFUSED = new Set(['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']);
  * segment (the kernel takes no vector for it), which is the caller's memory or, where that is scattered or
  * misaligned, a copy. Nothing falls back: not to the page cache, not to two requests, not to a plain write.
  */
-export class AtomicWrite implements Target {
+export class AtomicWrite implements AtomicTarget {
   readonly name: string;
   readonly seekable = true;
   readonly bestDepth = 1;
@@ -76,16 +77,16 @@ export class AtomicWrite implements Target {
     return this.#file.sync(options);
   }
 
+  /** A kernel's refusal becomes ours, with the limits and the ledger. */
+  refusal(error: unknown): unknown {
+    if (!(error instanceof DioriteError) || !REFUSED.has(error.code)) return error;
+    const refused = refusal(this.#file, `the kernel answers ${error.code}`, error);
+    const { offset, length, bytes, extents } = error;
+    return Object.assign(refused, { offset, length, bytes, extents });
+  }
+
   /** It is the file that is closed. */
   async close(): Promise<void> {}
-}
-
-/** What an atomic write rejects with: a kernel's refusal is ours, with the limits and the ledger. */
-export function atomicRefusal(file: FileTarget, error: unknown): unknown {
-  if (!(error instanceof DioriteError) || !REFUSED.has(error.code)) return error;
-  const refused = refusal(file, `the kernel answers ${error.code}`, error);
-  const { offset, length, bytes, extents } = error;
-  return Object.assign(refused, { offset, length, bytes, extents });
 }
 
 function supported(file: FileTarget): AtomicWriteFacts {

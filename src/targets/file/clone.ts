@@ -1,8 +1,8 @@
 // A file made of another one's blocks: both have them until one of the two is written (XFS with reflink=1, btrfs, NFS 4.2).
 import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
+import { errnoError } from '../../transfer/errno.js';
 import { Op } from './engines/engine.js';
-import { errnoError } from './errno.js';
 import type { FileTarget } from './file-target.js';
 import { run } from './run.js';
 

@@ -2,44 +2,8 @@
 import { readFileSync, type StatsFs, statfsSync } from 'node:fs';
 import { isPowerOfTwo, PAGE_SIZE } from '../../base/integers.js';
 import { BLOCK_FACTS, BLOCK_FACTS_LENGTH, FILE_FACTS, FILE_FACTS_LENGTH, loadAddon } from '../../memory/addon.js';
+import type { AtomicWriteFacts, FileFacts, Learnt } from '../../transfer/facts.js';
 import { btrfsBuffersWrites, fileSystemOf } from './knowledge.js';
-
-/** How something was learnt: the kernel's word on this file, its word on the device, or what is known or safe. */
-export type Source = 'statx' | 'device' | 'sysfs' | 'file system' | 'assumed';
-
-export interface Learnt {
-  readonly value: number;
-  readonly from: Source;
-}
-
-export interface FileFacts {
-  /** `stream`: a FIFO, socket or terminal; `char`: any other character device. */
-  readonly kind: 'file' | 'block' | 'char' | 'stream' | 'directory';
-  readonly fsName: string;
-  readonly fsMagic: number;
-  readonly device: { readonly major: number; readonly minor: number };
-  /** Of a block device; 0 otherwise. */
-  readonly deviceBytes: number;
-  /** Identifies the inode within this machine. */
-  readonly inodeKey: string;
-  readonly memoryAlignment: Learnt;
-  readonly readAlignment: Learnt;
-  readonly writeAlignment: Learnt;
-  /** What the ends of an unaligned write are cut at: the page, or the file system's block if larger. */
-  readonly endAlignment: Learnt;
-  /** Why O_DIRECT is of no use here, by direction; null: it is. */
-  readonly notDirect: { readonly read: string | null; readonly write: string | null };
-  readonly freeBytes: number;
-  /** What one atomic write may be; null: the kernel promises none for this file. */
-  readonly atomicWrite: AtomicWriteFacts | null;
-}
-
-/** RWF_ATOMIC: a power of two of bytes from `minBytes` to `maxBytes`, at a multiple of its own length (statx(2)). */
-export interface AtomicWriteFacts {
-  readonly minBytes: number;
-  readonly maxBytes: number;
-  readonly segmentsMax: number;
-}
 
 /** What stat gives without the addon. */
 export interface StatLike {

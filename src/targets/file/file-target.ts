@@ -1,25 +1,26 @@
 // The file target: regular files and block devices behind the Target interface, on whichever engine there is.
-import { fstat } from 'node:fs';
+import { type BigIntStats, fstat, ftruncate, type StatOptions, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
 import { assert } from '../../base/assert.js';
 import { DioriteError, errors } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Direction, Limits } from '../../plan/limits.js';
+import { errnoError } from '../../transfer/errno.js';
+import type { FileFacts } from '../../transfer/facts.js';
+import type { FileLike, IoOption } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
-import type { Effect, IoMode, Target } from '../../transfer/target.js';
+import type { Effect, IoMode } from '../../transfer/target.js';
+import { allocate } from './allocate.js';
+import { AtomicWrite } from './atomic.js';
 import type { Descriptors } from './descriptors.js';
 import { EndWriter } from './ends.js';
-import { type Engine, Op, type Operation, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
-import { errnoError } from './errno.js';
-import type { FileFacts } from './facts.js';
+import { type Engine, Op, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
+import { FileOperation } from './file-operation.js';
 import { FileHoles } from './holes.js';
 import { closeInode, type Inode } from './inode.js';
 import { bufferedLimits, directLimits } from './limits.js';
-import type { Claim, ClaimKind } from './range-lock.js';
 import { run, submitWhenRoom } from './run.js';
-
-/** What the caller asks for; the result's `io` says what it got. */
-export type IoOption = 'direct' | 'prefer-direct' | 'drop-behind' | 'buffered';
 
 export interface FileTargetInput {
   readonly descriptors: Descriptors;
@@ -41,7 +42,10 @@ const DEPTH_BEST = 32;
 /** Pages may come from somebody else's read of the same range: so many requests in a row are no coincidence. */
 const SUSPICION_ENOUGH = 3;
 
-export class FileTarget implements Target {
+const fstatFd = promisify(fstat);
+const ftruncateFd = promisify(ftruncate);
+
+export class FileTarget implements FileLike {
   readonly name: string;
   readonly facts: FileFacts;
   readonly engine: Engine;
@@ -105,7 +109,15 @@ export class FileTarget implements Target {
     return this.seekable ? this.#size : undefined;
   }
 
-  /** Why this direction does not go direct; null: it does. */
+  /** The caller's own descriptor. */
+  get fd(): number {
+    return this.#descriptors.fd;
+  }
+
+  get engineName(): string {
+    return this.engine.name;
+  }
+
   notDirect(direction: Direction): string | null {
     return this.#goesDirect(direction) ? null : (this.#notDirect[direction] ?? `io: '${this.#io}' was asked`);
   }
@@ -134,6 +146,30 @@ export class FileTarget implements Target {
     if (this.#closed !== null)
       throw errors.make('ERR_DIORITE_CLOSED', `${this.name}: the file is closed`, { path: this.name });
     this.#inode.check(this.name);
+  }
+
+  // ---- the file --------------------------------------------------------------------------------------------------
+
+  stat(options?: StatOptions & { bigint?: false | undefined }): Promise<Stats>;
+  stat(options: StatOptions & { bigint: true }): Promise<BigIntStats>;
+  stat(options?: StatOptions): Promise<Stats | BigIntStats> {
+    return fstatFd(this.#descriptors.fd, options);
+  }
+
+  async askBytes(): Promise<number> {
+    return this.facts.kind === 'block' ? this.facts.deviceBytes : (await fstatFd(this.#descriptors.fd)).size;
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return ftruncateFd(this.#descriptors.fd, bytes);
+  }
+
+  allocate(offset: number, length: number, keepSize: boolean): Promise<void> {
+    return allocate(this, offset, length, keepSize);
+  }
+
+  atomicWrite(offset: number, bytes: number): AtomicWrite {
+    return new AtomicWrite(this, offset, bytes);
   }
 
   // ---- requests --------------------------------------------------------------------------------------------------
@@ -397,11 +433,6 @@ export class FileTarget implements Target {
     await this.#descriptors.close();
     if (failed < 0) throw errnoError(failed, 'sync_file_range', this.name);
   }
-
-  /** The caller's own descriptor. */
-  get fd(): number {
-    return this.#descriptors.fd;
-  }
 }
 
 /** As Node does for a FileHandle: a file that nobody holds any more is closed, with a warning. Nothing is in flight then. */
@@ -418,37 +449,4 @@ function wrapped(cause: unknown, path: string): DioriteError {
 /** The 1st, 2nd, 4th, 8th … request of a direction is looked at: what a file system does rarely changes. */
 function isSample(n: number): boolean {
   return (n & (n - 1)) === 0;
-}
-
-class FileOperation implements Operation, Claim {
-  start = 0;
-  end = 0;
-  kind: ClaimKind = 'direct';
-  waits = false;
-  /** It is in the inode's lock. */
-  claims = false;
-  op: Op = Op.READ;
-  fd = -1;
-  offset = 0;
-  length = 0;
-  flags = 0;
-  segments: Operation['segments'] = null;
-  buffered = false;
-  request: Request | null = null;
-  /** Sent through the cache after a direct one was refused. */
-  instead = false;
-  cachedBefore = -1;
-  readonly #target: FileTarget;
-
-  constructor(target: FileTarget) {
-    this.#target = target;
-  }
-
-  complete(result: number): void {
-    this.#target.completed(this, result);
-  }
-
-  granted(): void {
-    submitWhenRoom(this.#target.engine, this);
-  }
 }

@@ -1,10 +1,11 @@
 // Holes of files: where data may be (SEEK_DATA, SEEK_HOLE), space given back, and ranges that read as zeros.
 import { type DioriteError, errors } from '../../base/errors.js';
-import type { DataRange, Holes } from '../../transfer/target.js';
+import { errnoError } from '../../transfer/errno.js';
+import type { FileFacts } from '../../transfer/facts.js';
+import type { FileSpace } from '../../transfer/file-like.js';
+import type { DataRange } from '../../transfer/target.js';
 import type { Descriptors } from './descriptors.js';
 import { type Engine, Op } from './engines/engine.js';
-import { errnoError } from './errno.js';
-import type { FileFacts } from './facts.js';
 import { run } from './run.js';
 
 /** linux/falloc.h: FALLOC_FL_KEEP_SIZE with FALLOC_FL_PUNCH_HOLE and FALLOC_FL_ZERO_RANGE. */
@@ -20,7 +21,7 @@ interface Changing {
   noteChanged(offset: number, length: number): void;
 }
 
-export class FileHoles implements Holes {
+export class FileHoles implements FileSpace {
   readonly #target: Changing;
   readonly #descriptors: Descriptors;
   readonly #engine: Engine;

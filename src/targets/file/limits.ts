@@ -1,8 +1,8 @@
 // What a request to a file may look like, by how its bytes go.
 import { alignDown } from '../../base/integers.js';
 import type { Direction, Limits } from '../../plan/limits.js';
+import type { FileFacts } from '../../transfer/facts.js';
 import type { Engine } from './engines/engine.js';
-import type { FileFacts } from './facts.js';
 
 /** MAX_RW_COUNT, include/linux/fs.h: INT_MAX rounded down to a page. */
 const MAX_RW_BYTES = 0x7ffff000;

@@ -4,9 +4,9 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DioriteError } from '../../base/errors.js';
+import { errnoError } from '../../transfer/errno.js';
 import type { DataRange } from '../../transfer/target.js';
 import { Op } from './engines/engine.js';
-import { errnoError } from './errno.js';
 import type { FileTarget } from './file-target.js';
 import { run } from './run.js';
 

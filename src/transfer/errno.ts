@@ -1,6 +1,6 @@
 // From the kernel's −errno to an error of Node's shape.
 import { getSystemErrorMap } from 'node:util';
-import { DioriteError } from '../../base/errors.js';
+import { DioriteError } from '../base/errors.js';
 
 /** `EIO: i/o error, write '/path'`, as Node words it. `result` is −errno. */
 export function errnoError(result: number, syscall: string, path: string): DioriteError {
