@@ -40,6 +40,8 @@ export interface Ganesha {
   readonly host: string;
   readonly port: number;
   readonly mountPort: number;
+  /** What URLs of it begin with to reach `vfsDirectory`. */
+  readonly exportPath: string;
   /** What is behind /vfs, here. */
   readonly vfsDirectory: string;
   /** The server's own words so far. */
@@ -120,6 +122,10 @@ class GaneshaServer implements Ganesha {
 
   get mountPort(): number {
     return this.#place.mountPort;
+  }
+
+  get exportPath(): string {
+    return '/vfs';
   }
 
   get vfsDirectory(): string {

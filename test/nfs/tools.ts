@@ -1,4 +1,4 @@
-// Independent peers of the NFS tests: libnfs's commands as another client, tshark as another decoder of our packets.
+// libnfs's commands: an independent client that reads what we wrote and writes what we read.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LOOPBACK } from './ports.js';
