@@ -178,6 +178,7 @@ export class File extends EventEmitter {
         resolve(finish(outcome));
       };
       try {
+        if (move.bytes > iter.count) throw consumedMeanwhile(move.bytes, iter.count);
         if (move.options.atomic === true) atomic = atomicTarget(this.target, position, move.bytes);
         runTransfer(atomic ?? this.target, iter, position, move.bytes, direction, this.#optionsOf(move), done, failed);
       } catch (error) {
@@ -246,11 +247,11 @@ export class File extends EventEmitter {
   }
 
   #atOwnPosition<R>(move: Move, direction: 'read' | 'write', finish: (outcome: Outcome) => R): Promise<R> {
-    // Taken now: the caller may move the iterator before its turn comes.
-    const iter = move.iter.dup();
+    // Taken now: the caller may move the iterator before its turn comes. A queue goes on from where its turn finds it.
+    const iter = move.iter.kind === 'folioq' ? move.iter : move.iter.dup();
     const moved = (bytes: number): void => {
       this.#position += bytes;
-      if (bytes > 0) move.iter.advance(Math.min(bytes, move.iter.count));
+      if (bytes > 0 && iter !== move.iter) move.iter.advance(Math.min(bytes, move.iter.count));
     };
     this.#pending++;
     const turn = this.#positioned.then(async () => {
@@ -395,4 +396,9 @@ export class File extends EventEmitter {
 
 function doneBytes(error: unknown): number {
   return error instanceof Error && 'bytes' in error && typeof error.bytes === 'number' ? error.bytes : 0;
+}
+
+function consumedMeanwhile(bytes: number, left: number): Error {
+  const message = `${bytes} bytes were asked for, and the queue's iterator has ${left} left: an earlier call consumed them`;
+  return errors.make('ERR_DIORITE_ITERATOR_BOUNDS', message);
 }

@@ -8,7 +8,15 @@ export let segmentsOf: (queue: FolioQueue) => Segments;
 /**
  * Slots of memory, counted from the first that was ever pushed. An iterator sees what is pushed once its count says so:
  * `queue.push(memory)`, then `iter.reexpand(iter.count + memory.byteLength)`. `iter.dropConsumed()` lets the memory
- * behind the iterator go.
+ * behind the iterator go, up to where another one has its `claim()`.
+ *
+ *      slots     |·dropped·|---------|---------|---------|·····        push: at the tail, at any time
+ *                          ^ firstSlot    ^ iterator → count
+ *
+ * A read or write moves the iterator as it goes, not when it settles: up to the first byte that is not done, or whose
+ * memory is still in use. A write lets go of the slots it has consumed, early enough that those it keeps hold at most a
+ * sixteenth of what it has before it; a read, whose data somebody is to consume, of none. What is pushed meanwhile is for
+ * the next call, with the same iterator.
  */
 export class FolioQueue {
   readonly #segments: Segments = new Segments('folioq', [], []);

@@ -175,7 +175,7 @@ export class IovIter {
     const segment = toOffset(state.segment, 'state.segment') - this.#segments.dropped;
     const iovOffset = toOffset(state.iovOffset, 'state.iovOffset');
     const count = toOffset(state.count, 'state.count');
-    const at = this.#still();
+    const at = this.#unwalked();
     const { lengths, bytes, dropped } = this.#segments;
     if (!(segment >= 0 && segment <= lengths.length && iovOffset <= (lengths[segment] ?? 0)))
       throw bounds('Cannot restore a state that lies outside of the segments: is it of another iterator?');
@@ -192,12 +192,22 @@ export class IovIter {
     return twin;
   }
 
-  /** Of a queue: lets go of the segments before the position. Returns how many. Nobody can go back there. */
+  /**
+   * Of a queue: lets go of the segments before the position, or as many of them as nobody claims. Returns how many.
+   * Nobody can go back there.
+   */
   dropConsumed(): number {
-    if (this.kind !== 'folioq') throw errors.make('ERR_DIORITE_UNSUPPORTED', 'Only a queue can drop segments');
-    const { segment } = this.#still();
-    this.#segments.drop(segment);
-    return segment;
+    this.#mustBeQueue();
+    return this.#segments.drop(this.#still().segment);
+  }
+
+  /**
+   * Of a queue: what lies from the position on stays, wherever it moves to, until the function that this returns is
+   * called: for one that comes behind another. Transfers claim what they have before them.
+   */
+  claim(): () => void {
+    this.#mustBeQueue();
+    return this.#segments.claim(this.#here());
   }
 
   /**
@@ -355,10 +365,20 @@ export class IovIter {
 
   /** Where it stands, to be moved, by an operation that needs memory where one is named. */
   #still(operation?: string): Position {
-    if (this.#at.walked)
-      throw errors.make('ERR_DIORITE_ITERATOR_BUSY', 'The iterator is being walked and may not be moved: move a dup()');
+    this.#unwalked();
     if (operation !== undefined) this.#mustHaveMemory(operation);
     return this.#here();
+  }
+
+  /** Its position, which may lie in what a queue has dropped. */
+  #unwalked(): Position {
+    if (this.#at.walked)
+      throw errors.make('ERR_DIORITE_ITERATOR_BUSY', 'The iterator is being walked and may not be moved: move a dup()');
+    return this.#at;
+  }
+
+  #mustBeQueue(): void {
+    if (this.kind !== 'folioq') throw errors.make('ERR_DIORITE_UNSUPPORTED', 'Only a queue can drop segments');
   }
 
   #mustHaveMemory(operation: string): void {

@@ -28,6 +28,12 @@ export interface Paged {
   readonly segmentLengths: number[];
 }
 
+/** Where somebody stands: `segment` counts from the first piece behind the `dropped` that were gone at the time. */
+interface Place {
+  readonly segment: number;
+  readonly dropped: number;
+}
+
 /** Stands for the memory of a page that is not there. */
 export const ABSENT: Uint8Array = new Uint8Array(0);
 
@@ -50,6 +56,8 @@ export class Segments {
   dropped = 0;
   /** Walks that are under way: the lists may not shrink. */
   walks = 0;
+  /** Places that others may go on from: what lies behind the foremost stays. */
+  #claims: Place[] | null = null;
   readonly lengths: number[];
   /** Exactly the bytes of each; and what the views said of themselves at first, since that changes with their buffer. */
   readonly views: Uint8Array[];
@@ -58,12 +66,15 @@ export class Segments {
   readonly paged: Paged | null;
   /** Bytes of all pieces before this one, one more than there are pieces; made when it is first asked for. */
   #before: Float64Array | null = null;
+  /** The same of a queue, which is asked at every push: counted from the first piece that it ever had. */
+  readonly #beforeEver: number[] | null;
 
   constructor(kind: IterKind, lengths: number[], views: Uint8Array[], paged: Paged | null = null) {
     this.kind = kind;
     this.lengths = lengths;
     this.views = views;
     this.paged = paged;
+    this.#beforeEver = kind === 'folioq' ? [0] : null;
     let bytes = 0;
     for (const length of lengths) bytes += length;
     this.#add(bytes);
@@ -83,23 +94,38 @@ export class Segments {
     const sum = this.bytes + bytes;
     if (sum > Number.MAX_SAFE_INTEGER) throw errors.outOfRange('memory', 'at most 2 ** 53 - 1 bytes in all', sum);
     this.bytes = sum;
-    this.#before = null;
   }
 
   /** One more at a queue's tail. */
   append(view: Uint8Array): void {
     this.#add(view.length);
+    this.#beforeEver?.push((this.#beforeEver.at(-1) ?? 0) + view.length);
     this.lengths.push(view.length);
     this.views.push(view);
     this.#place(view);
   }
 
-  /** A queue lets go of its first `count`. */
-  drop(count: number): void {
+  /** A queue lets go of its first `count`, or as many as nobody claims; returns how many. */
+  drop(count: number): number {
     if (this.walks > 0) throw errors.make('ERR_DIORITE_ITERATOR_BUSY', 'The queue is being walked and may only grow');
-    this.#add(-this.before(count));
-    for (const list of [this.lengths, this.views, this.buffers, this.starts]) list.splice(0, count);
-    this.dropped += count;
+    let most = count;
+    for (const place of this.#claims ?? []) most = Math.min(most, place.segment + place.dropped - this.dropped);
+    this.#add(-this.before(most));
+    for (const list of [this.lengths, this.views, this.buffers, this.starts, this.#beforeEver]) list?.splice(0, most);
+    this.dropped += most;
+    return most;
+  }
+
+  /** Nothing is dropped behind the place, wherever it moves, until the function that this returns is called. */
+  claim(place: Place): () => void {
+    this.#claims ??= [];
+    const claims = this.#claims;
+    let claimed = true;
+    claims.push(place);
+    return () => {
+      if (claimed) claims.splice(claims.indexOf(place), 1);
+      claimed = false;
+    };
   }
 
   lengthOf(piece: number): number {
@@ -110,14 +136,18 @@ export class Segments {
 
   /** Bytes of all pieces before this one, which may be one past the last. */
   before(piece: number): number {
-    if (this.#before === null) {
-      this.#before = new Float64Array(this.lengths.length + 1);
-      let sum = 0;
-      for (let i = 0; i < this.lengths.length; i++) this.#before[i + 1] = sum += this.lengthOf(i);
-    }
-    const sum = this.#before[piece];
+    const sums = this.#beforeEver ?? this.#sums();
+    const sum = sums[piece];
     assert(sum !== undefined, 'an index lies within its list');
-    return sum;
+    return sum - (sums[0] ?? 0);
+  }
+
+  #sums(): Float64Array {
+    if (this.#before !== null) return this.#before;
+    this.#before = new Float64Array(this.lengths.length + 1);
+    let sum = 0;
+    for (let i = 0; i < this.lengths.length; i++) this.#before[i + 1] = sum += this.lengthOf(i);
+    return this.#before;
   }
 
   /** Segments from the one of this piece on. */

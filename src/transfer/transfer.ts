@@ -18,6 +18,7 @@ import { Account } from './account.js';
 import { noProgress, shortWrite } from './failures.js';
 import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from './options.js';
 import { MovedAll, type Outcome } from './outcome.js';
+import { QueueProgress } from './queue-progress.js';
 import type { Request, RequestOwner, Short } from './request.js';
 import { recycleRequest, takeRequest } from './request-pool.js';
 import { copyIn, copyOut, leaseBytes, placeStaged, stagingPool } from './staging.js';
@@ -31,8 +32,8 @@ const STALLS_MAX = 16;
 
 /**
  * Starts to move `bytes` between the iterator's memory and the target at `offset`. The iterator is duplicated now and
- * moved once, by the bytes done, when the transfer settles; its memory must stay until then.
- * Calls `resolve` when every byte is done (a read: or the data ended), `reject` with the ledger otherwise.
+ * moved once, by the bytes done, when the transfer settles (a queue's as it goes: see FolioQueue); its memory must stay
+ * until then. Calls `resolve` when every byte is done (a read: or the data ended), `reject` with the ledger otherwise.
  */
 export function runTransfer(
   target: Target,
@@ -78,8 +79,10 @@ class Transfer extends Account implements RequestOwner {
   /** The first planner's own. Duplicates of it, restored to a request's state, serve resumed rests and staged copies. */
   readonly #iter: IovIter;
   #scratch: IovIter | null = null;
-  /** In flight, for cancelling: kept only where there is a signal. */
-  readonly #cancellable: Set<Request> | null;
+  /** In flight: kept only where there is a signal to cancel them, or a queue that they hold back. */
+  readonly #flying: Set<Request> | null;
+  /** What moves the caller's iterator as the transfer goes: of a queue. */
+  readonly #queue: QueueProgress | null;
   /** Drawn, and staged if need be, but not taken yet. */
   #waiting: Request[] = [];
 
@@ -119,8 +122,10 @@ class Transfer extends Account implements RequestOwner {
     this.#bytesInFlightMax = options.bytesInFlight ?? target.bestBytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
     this.#limitsAt = (at, way) => target.limitsAt(at, way);
     this.#iter = iter.dup();
-    this.#cancellable = options.signal === undefined ? null : new Set();
+    const isQueue = iter.kind === 'folioq';
+    this.#flying = options.signal === undefined && !isQueue ? null : new Set();
     this.#planners = bytes > 0 ? [this.#planFrom(this.#iter, offset, bytes)] : [];
+    this.#queue = isQueue ? new QueueProgress(iter, bytes, direction) : null;
   }
 
   start(): void {
@@ -274,7 +279,7 @@ class Transfer extends Account implements RequestOwner {
     this.#inFlightBytes += request.bytes;
     this.#requests++;
     this.#copiedBytes += request.copiedBytes;
-    this.#cancellable?.add(request);
+    this.#flying?.add(request);
     return true;
   }
 
@@ -401,7 +406,7 @@ class Transfer extends Account implements RequestOwner {
   released(request: Request): void {
     this.#inFlight--;
     this.#inFlightBytes -= request.bytes;
-    this.#cancellable?.delete(request);
+    this.#flying?.delete(request);
     if (request.again && this.#error === null) {
       request.again = false;
       this.#waiting.push(request);
@@ -410,7 +415,20 @@ class Transfer extends Account implements RequestOwner {
       return;
     }
     recycleRequest(request);
+    this.#queue?.reached(this.#behindAll() - this.offset);
     this.#pump();
+  }
+
+  /** Up to here all is done, and nothing that is in flight, waits, or is to be planned again needs its memory. */
+  #behindAll(): number {
+    let least = this.offset + this.doneFromStart();
+    const notBehind = (offset: number): void => {
+      least = Math.min(least, offset);
+    };
+    for (const request of this.#flying ?? []) request.eachPiece(0, request.payloadBytes, notBehind);
+    for (const request of this.#waiting) request.eachPiece(0, request.payloadBytes, notBehind);
+    for (const planner of this.#planners) if (planner.remaining > 0) notBehind(planner.offset);
+    return least;
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------
@@ -421,7 +439,7 @@ class Transfer extends Account implements RequestOwner {
 
   #abort(signal: AbortSignal): void {
     this.#fail(errors.aborted(signal.reason));
-    if (this.#cancellable !== null) for (const request of this.#cancellable) this.#target.cancel(request);
+    for (const request of this.#flying ?? []) this.#target.cancel(request);
     this.#settleIfDone();
   }
 
@@ -461,6 +479,7 @@ class Transfer extends Account implements RequestOwner {
   }
 
   #moveCaller(bytes: number): void {
+    if (this.#queue !== null) return this.#queue.end(bytes);
     // The caller may have moved it meanwhile: then it is the caller's, and a position past its end is not forced on it.
     if (bytes > 0) this.#caller.advance(Math.min(bytes, this.#caller.count));
   }

@@ -1,6 +1,7 @@
 // Runs one transfer against the simulator, under whatever faults, and holds everything it claims against the oracle.
 import assert from 'node:assert/strict';
 import { DioriteError, type Extent } from '../../src/base/errors.js';
+import type { FolioQueue } from '../../src/iter/folio-queue.js';
 import { IovIter } from '../../src/iter/iov-iter.js';
 import { hostPages } from '../../src/memory/pages.js';
 import type { Direction } from '../../src/plan/limits.js';
@@ -9,8 +10,10 @@ import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from '../../src/transfe
 import type { Outcome } from '../../src/transfer/outcome.js';
 import { stagingPool } from '../../src/transfer/staging.js';
 import { startTransfer } from '../../src/transfer/transfer.js';
+import type { MemoryKind } from '../support/iterators.js';
 import { AnswerModel, checkBytes, checkExtents, checkSame } from '../support/oracle.js';
 import { Prng } from '../support/prng.js';
+import { canBe, memoryAs } from '../support/transfer-memory.js';
 import { CaseMemory, fillFrom, type Shape } from './memory.js';
 
 /** How far around the range bytes are watched. */
@@ -20,6 +23,8 @@ export interface Case {
   readonly seed: number;
   readonly direction: Direction;
   readonly shape: Shape;
+  /** Of the iterator: where the shape allows it. By default a list of views, from its first byte on. */
+  readonly kind?: MemoryKind | undefined;
   readonly offset: number;
   readonly bytes: number;
   /** By default the target ends well behind the range. */
@@ -68,6 +73,11 @@ class Runner {
   readonly #before: Uint8Array;
   readonly #sizeBefore: number;
   readonly #thrown: AbortController = new AbortController();
+  readonly #iter: IovIter;
+  readonly #queue: FolioQueue | null;
+  readonly #isAroundUntouched: () => boolean;
+  readonly #countBefore: number;
+  #movedBefore = 0;
   #overBudget = '';
   readonly #counts: Map<SimEvent['kind'], number> = new Map();
 
@@ -76,6 +86,13 @@ class Runner {
     const { seed, offset, bytes } = aCase;
     const prng = new Prng(seed, 77);
     this.#memory = new CaseMemory(aCase.shape, bytes, prng);
+    const { views } = this.#memory;
+    const isKind = aCase.kind !== undefined && canBe(aCase.kind, views);
+    const made = isKind ? memoryAs(aCase.kind, views) : { iter: IovIter.from(views), queue: null };
+    this.#iter = made.iter;
+    this.#queue = made.queue;
+    this.#isAroundUntouched = 'isAroundUntouched' in made ? made.isAroundUntouched : () => true;
+    this.#countBefore = made.iter.count;
     this.#windowOffset = Math.max(0, offset - MARGIN_BYTES);
     this.#sizeBefore = aCase.size ?? offset + bytes + 2 * MARGIN_BYTES + 100;
     this.#before = new Uint8Array(offset + bytes + MARGIN_BYTES - this.#windowOffset);
@@ -101,7 +118,7 @@ class Runner {
 
   async run(): Promise<Result> {
     const { direction, offset, bytes, options } = this.#case;
-    const iter = IovIter.from(this.#memory.views);
+    const iter = this.#iter;
     const payload = this.#memory.gather();
     let outcome: Outcome | null = null;
     let error: DioriteError | null = null;
@@ -115,11 +132,14 @@ class Runner {
     }
     this.#checkAtRest();
     const moved = outcome?.bytes ?? error?.bytes ?? -1;
-    assert.equal(bytes - iter.count, moved, 'the iterator stands at the bytes that were moved');
+    assert.equal(this.#countBefore - iter.count, moved, 'the iterator stands at the bytes that were moved');
     if (outcome !== null) this.#checkOutcome(outcome);
     if (error !== null) this.#checkError(error);
     this.#checkAllBytes(outcome?.extents ?? error?.extents ?? [], payload);
     this.#memory.checkSurroundings();
+    assert.ok(this.#isAroundUntouched(), 'what the iterator holds before and behind the transfer is not touched');
+    if (this.#queue !== null && direction === 'write')
+      assert.equal(this.#queue.bytes, iter.count + iter.iovOffset, 'what is consumed was let go');
     return { outcome, error, sim: this.#sim, aborted: this.#controller.signal.aborted };
   }
 
@@ -140,11 +160,21 @@ class Runner {
   #onEvent(event: SimEvent): void {
     this.#model.tell(event);
     if (event.kind === 'submitted') this.#checkBudget();
+    this.#checkMoved();
     const count = (this.#counts.get(event.kind) ?? 0) + 1;
     this.#counts.set(event.kind, count);
     const { abortAt } = this.#case;
     // A target runs nobody else's code within `submit`: the abort comes right after.
     if (abortAt?.kind === event.kind && abortAt.count === count) queueMicrotask(() => this.#controller.abort());
+  }
+
+  /** While it runs, a queue moves on, never back, and never past what is done; any other iterator stays. */
+  #checkMoved(): void {
+    const { offset, bytes } = this.#case;
+    const moved = this.#countBefore - this.#iter.count;
+    assert.ok(moved >= this.#movedBefore && (moved === 0 || this.#queue !== null), 'the iterator moves too early');
+    if (moved > this.#movedBefore) assert.ok(moved <= this.#model.doneFrom(offset, bytes), 'what is consumed is done');
+    this.#movedBefore = moved;
   }
 
   /** Nothing is in flight, leased or pinned, and nothing has gone wrong between the two sides. */

@@ -98,6 +98,20 @@ for (const [shape, sim] of Object.entries(TARGETS)) {
   });
 }
 
+describe('a queue, consumed as it goes', () => {
+  for (const [name, rule, end] of FAULTS) {
+    test(name, async () => {
+      for (const direction of ['write', 'read'] satisfies Direction[])
+        for (const sim of [{ limits: SMALL }, { limits: SMALL, releaseLatency: { minNanos: 0, meanNanos: 900_000 } }])
+          await failEach(
+            { seed: 9, direction, shape: 'mixed', kind: 'folioq', offset: 12_345, bytes: 200_000, sim },
+            rule,
+            end,
+          );
+    });
+  }
+});
+
 describe('a transfer of one request', () => {
   for (const [name, rule, end] of FAULTS) {
     test(name, async () => {

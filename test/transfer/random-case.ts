@@ -4,6 +4,7 @@ import type { Direction, Limits } from '../../src/plan/limits.js';
 import type { FaultKind, FaultRule, Latency, Pump, SimOptions } from '../../src/targets/sim/index.js';
 import type { Striping } from '../../src/targets/striping.js';
 import type { TransferOptions } from '../../src/transfer/options.js';
+import { MEMORY_KINDS, type MemoryKind } from '../support/iterators.js';
 import { Prng } from '../support/prng.js';
 import type { Case } from './harness.js';
 import { BYTES } from './limits.js';
@@ -60,7 +61,9 @@ export function randomCase(seed: number): Case {
     bytesInFlight: prng.pick([undefined, 1, prng.below(100_000), prng.below(1_000_000)]),
     dsync: prng.chance(0.2),
   };
-  const base: Case = { seed, direction, shape: prng.pick(SHAPES), offset, bytes, sim, options };
+  const shape = prng.pick(SHAPES);
+  const kind = prng.pick<MemoryKind | undefined>([undefined, 'folioq', ...MEMORY_KINDS]);
+  const base: Case = { seed, direction, shape, kind, offset, bytes, sim, options };
   const sized = size === undefined ? base : { ...base, size };
   if (!prng.chance(0.25)) return sized;
   return { ...sized, abortAt: { kind: prng.pick(['submitted', 'answered', 'released']), count: prng.between(1, 10) } };
