@@ -15,11 +15,11 @@ import { Region } from '../../memory/region.js';
 import { SegmentList } from '../../plan/request.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { Request } from '../../transfer/request.js';
+import type { Inode } from '../inode/inode.js';
+import { withRange } from '../inode/range-lock.js';
+import { RangeSet } from '../inode/range-set.js';
 import type { Descriptors } from './descriptors.js';
 import { type Engine, Op, RWF_DSYNC } from './engines/engine.js';
-import type { Inode } from './inode.js';
-import { withRange } from './range-lock.js';
-import { RangeSet } from './range-set.js';
 import { run } from './run.js';
 
 export interface EndWriterInput {

@@ -1,7 +1,7 @@
 // One request on its way through the engine: reused, and a claim on the pages that it changes.
 import type { Request } from '../../transfer/request.js';
+import type { Claim, ClaimKind } from '../inode/range-lock.js';
 import { type Engine, Op, type Operation } from './engines/engine.js';
-import type { Claim, ClaimKind } from './range-lock.js';
 import { submitWhenRoom } from './run.js';
 
 export interface OperationOwner {

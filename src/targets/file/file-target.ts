@@ -11,6 +11,7 @@ import type { FileFacts } from '../../transfer/facts.js';
 import type { FileLike, IoOption } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
+import { closeInode, type Inode } from '../inode/inode.js';
 import { allocate } from './allocate.js';
 import { AtomicWrite } from './atomic.js';
 import type { Descriptors } from './descriptors.js';
@@ -18,7 +19,6 @@ import { EndWriter } from './ends.js';
 import { type Engine, Op, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
 import { FileOperation } from './file-operation.js';
 import { FileHoles } from './holes.js';
-import { closeInode, type Inode } from './inode.js';
 import { bufferedLimits, directLimits } from './limits.js';
 import { run, submitWhenRoom } from './run.js';
 

@@ -4,12 +4,12 @@ import { type DioriteError, errors } from '../../base/errors.js';
 import { portableRegionsAligned } from '../../memory/region.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { IoOption } from '../../transfer/file-like.js';
+import { openInode } from '../inode/inode.js';
 import { Descriptors, parseFlags } from './descriptors.js';
 import { chooseEngine } from './engines/choose.js';
 import { type Engine, Op } from './engines/engine.js';
 import { discover } from './facts.js';
 import { FileTarget } from './file-target.js';
-import { openInode } from './inode.js';
 import { BEST_BYTES_DEFAULT } from './limits.js';
 
 export interface FileTargetOptions {

@@ -38,6 +38,28 @@ export class RangeSet {
     if (this.#starts.length > this.#max) this.#collapse();
   }
 
+  /** What is in the set of these bytes is not any more. */
+  remove(offset: number, length: number): void {
+    const end = offset + length;
+    for (let i = 0; i < this.#starts.length; i++) {
+      const start = this.#starts[i] ?? 0;
+      const stop = this.#ends[i] ?? 0;
+      if (stop <= offset || start >= end) continue;
+      this.#starts.splice(i, 1);
+      this.#ends.splice(i, 1);
+      if (stop > end) this.#insert(i, end, stop);
+      if (start < offset) this.#insert(i, start, offset);
+      // What is left of this one lies before or behind the bytes: both are passed over from here on.
+      i += (start < offset ? 1 : 0) - 1;
+    }
+    if (this.#starts.length > this.#max) this.#collapse();
+  }
+
+  #insert(i: number, start: number, end: number): void {
+    this.#starts.splice(i, 0, start);
+    this.#ends.splice(i, 0, end);
+  }
+
   ranges(): { offset: number; length: number }[] {
     return this.#starts.map((offset, i) => ({ offset, length: (this.#ends[i] ?? offset) - offset }));
   }
