@@ -4,22 +4,10 @@ import { File } from '../../src/handle/file.js';
 import { Descriptors, parseFlags } from '../../src/targets/file/descriptors.js';
 import { chooseEngine } from '../../src/targets/file/engines/choose.js';
 import type { Operation } from '../../src/targets/file/engines/engine.js';
-
-<<<<<<< HEAD
-
 import { discover } from '../../src/targets/file/facts.js';
 import { FileTarget } from '../../src/targets/file/file-target.js';
-import { openInode } from '../../src/targets/inode/inode.js';
-
-=======
-
-import { discover, type FileFacts } from '../../src/targets/file/facts.js';
-import { FileTarget, type IoOption } from '../../src/targets/file/file-target.js';
-import { openInode } from '../../src/targets/inode/inode.js';
-
->>>>>>> e84d3ba (wip)
-
 import { BEST_BYTES_DEFAULT } from '../../src/targets/file/limits.js';
+import { openInode } from '../../src/targets/inode/inode.js';
 import type { FileFacts } from '../../src/transfer/facts.js';
 import type { IoOption } from '../../src/transfer/file-like.js';
 import { FaultyEngine, type Verdict } from './faulty-engine.js';

@@ -6,7 +6,7 @@
 //                                                                          └─ says B: lost; `sync` tells the extents
 //
 // A COMMIT covers what was answered before it was sent; one is on the way at a time, and WRITEs go on meanwhile.
-import { type DioriteError, type Extent, errors } from '../../base/errors.js';
+import { DioriteError, type Extent, errors } from '../../base/errors.js';
 import { RangeSet } from '../inode/range-set.js';
 import type { NfsIo } from './io.js';
 
@@ -24,8 +24,8 @@ export interface CommitHost {
   resend(io: NfsIo): void;
   release(io: NfsIo): void;
   lose(io: NfsIo, error: DioriteError): void;
-  /** A COMMIT was refused: the server could not write what it had taken. */
-  commitFailed(error: DioriteError): void;
+  /** A COMMIT failed. True: the server could not write what it had taken. False: it was not reached, and may still. */
+  commitFailed(error: DioriteError): boolean;
 }
 
 /** Ranges whose memory was given back, by the verifier that they were answered with. */
@@ -39,7 +39,9 @@ export class Commits {
   #bytes = 0;
   /** Certainly or perhaps not on the server any more: until they are written again. */
   readonly #lost: RangeSet = new RangeSet(EXTENTS_MAX);
-  #running: Promise<void> | null = null;
+  /** Why: null where the server restarted. */
+  #refusal: DioriteError | null = null;
+  #running: Promise<DioriteError | null> | null = null;
   #isWanted = false;
 
   constructor(host: CommitHost) {
@@ -88,8 +90,9 @@ export class Commits {
   async sync(): Promise<void> {
     // The one on the way does not cover what was answered since it was sent.
     while (this.#running !== null) await this.#running;
-    if (this.#bytes > 0) await this.#start();
+    const failure = this.#bytes > 0 ? await this.#start() : null;
     if (this.#lost.size > 0) throw this.#lostError();
+    if (failure !== null) throw failure;
   }
 
   #waits(bytes: number): void {
@@ -103,21 +106,22 @@ export class Commits {
   }
 
   /** Never rejects: what goes wrong is told to those whose bytes it is about. */
-  #start(): Promise<void> {
+  #start(): Promise<DioriteError | null> {
     const held = this.#held;
     const loose = this.#loose;
     this.#held = [];
     this.#loose = new Map();
     this.#bytes = 0;
     this.#isWanted = false;
-    this.#running = this.#commit(held, loose).then(() => {
+    this.#running = this.#commit(held, loose).then((failure) => {
       this.#running = null;
       if (this.#isWanted && this.#bytes > 0) void this.#start();
+      return failure;
     });
     return this.#running;
   }
 
-  async #commit(held: readonly NfsIo[], loose: Loose): Promise<void> {
+  async #commit(held: readonly NfsIo[], loose: Loose): Promise<DioriteError | null> {
     let verifier: bigint;
     try {
       verifier = await this.#host.commit();
@@ -128,25 +132,34 @@ export class Commits {
     for (const io of held) {
       if (io.stage !== 'held') continue; // let go meanwhile
       if (io.verifier === verifier) this.#host.release(io);
-      else this.#again(io);
+      else this.again(io);
     }
+    return null;
   }
 
-  #again(io: NfsIo): void {
+  /** The server has lost what a call wrote: it goes out once more, as often as that makes sense. */
+  again(io: NfsIo): void {
     if (++io.resends <= RESENDS_MAX) return this.#host.resend(io);
-    const message = `EIO: ${this.#host.name}: the server lost the same bytes ${RESENDS_MAX} times before they were durable`;
-    this.#host.lose(io, this.#error(message));
+    const path = this.#host.name;
+    const message = `EIO: ${path}: the server lost the same bytes ${RESENDS_MAX} times before they were durable`;
+    this.#host.lose(io, new DioriteError(message, { code: 'EIO', syscall: 'write', path }));
     this.#host.release(io);
   }
 
-  #failed(held: readonly NfsIo[], loose: Loose, error: DioriteError): void {
-    this.#host.commitFailed(error);
-    for (const ranges of loose.values()) this.#lose(ranges);
+  #failed(held: readonly NfsIo[], loose: Loose, error: DioriteError): DioriteError {
+    const isRefused = this.#host.commitFailed(error);
+    if (isRefused) this.#refusal = error;
+    for (const [verifier, ranges] of loose) {
+      if (isRefused) this.#lose(ranges);
+      else for (const { offset, length } of ranges.ranges()) this.noteLoose(offset, length, verifier);
+    }
     for (const io of held) {
       if (io.stage !== 'held') continue;
       this.#host.lose(io, error);
       this.#host.release(io);
     }
+    if (!isRefused) error.extents = extentsOf([...loose.values()]);
+    return error;
   }
 
   #lose(ranges: RangeSet): void {
@@ -154,10 +167,21 @@ export class Commits {
   }
 
   #lostError(): DioriteError {
-    const message = `${this.#host.name}: the server restarted and lost bytes that were not durable yet: write the extents again`;
-    const error = errors.make('ERR_DIORITE_VERIFIER', message, { syscall: 'fsync', path: this.#host.name });
-    error.extents = this.#lost.ranges().map((range): Extent => ({ ...range, state: 'unknown' }));
+    const error = this.#refusal ?? this.#restarted();
+    error.extents = extentsOf([this.#lost]);
     error.bytes = 0;
     return error;
   }
+
+  #restarted(): DioriteError {
+    const path = this.#host.name;
+    const message = `${path}: the server restarted and lost bytes that were not durable yet: write the extents again`;
+    return errors.make('ERR_DIORITE_VERIFIER', message, { syscall: 'fsync', path });
+  }
+}
+
+function extentsOf(sets: readonly RangeSet[]): Extent[] {
+  const all = new RangeSet(EXTENTS_MAX);
+  for (const set of sets) for (const { offset, length } of set.ranges()) all.add(offset, length);
+  return all.ranges().map((range): Extent => ({ ...range, state: 'unknown' }));
 }

@@ -29,6 +29,7 @@ export class NfsIo implements IoCall {
   verifier = 0n;
   /** How often it was sent again because that life had ended. */
   resends = 0;
+  isAbandoned = false;
 
   constructor(host: IoHost, file: NfsOpenFile) {
     this.#host = host;
@@ -48,6 +49,7 @@ export class NfsIo implements IoCall {
     this.bytes = request.bytes;
     this.segments = request.segments;
     this.resends = 0;
+    this.isAbandoned = false;
   }
 
   /** Forgets the request, for reuse. */
