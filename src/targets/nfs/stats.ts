@@ -1,6 +1,6 @@
-// A server's attributes in the shape of fs.Stats and fs.BigIntStats, with their methods.
-import { type BigIntStats, constants, Stats, statSync } from 'node:fs';
-import type { NfsAttributes, NfsFileType } from './protocol.js';
+// A server's attributes and its space in the shapes of fs.Stats, fs.BigIntStats and fs.StatFs, with their methods.
+import { type BigIntStats, type BigIntStatsFs, constants, Stats, type StatsFs, statSync } from 'node:fs';
+import type { NfsAttributes, NfsFileType, NfsSpace } from './protocol.js';
 
 const TYPE_BITS: Readonly<Record<NfsFileType, number>> = {
   file: constants.S_IFREG,
@@ -17,6 +17,10 @@ const NANOS_PER_MS = 1_000_000n;
 const BLOCK_BYTES = 512n;
 /** What is best to ask for at a time, as the Linux client says it of NFS. */
 const BLKSIZE = 1n << 20n;
+/** linux/magic.h, NFS_SUPER_MAGIC. */
+const NFS_SUPER_MAGIC = 0x6969n;
+/** The unit of StatFs: on the wire, space is bytes. */
+const SPACE_BLOCK_BYTES = 4096n;
 
 /** The class is not exported: its prototype is taken from one that there always is. */
 let bigPrototype: object | undefined;
@@ -27,8 +31,10 @@ export function toStats(attributes: NfsAttributes): Stats {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(big)) fields[name] = Number(value);
   for (const [name, nanos] of Object.entries(timesOf(attributes))) {
-    fields[`${name}Ms`] = Number(nanos) / Number(NANOS_PER_MS);
-    fields[name] = new Date(Number(nanos / NANOS_PER_MS));
+    // In two parts, as Node does it: a double holds no nanoseconds of today.
+    const ms = Number(nanos / NANOS_PER_MS) + Number(nanos % NANOS_PER_MS) / Number(NANOS_PER_MS);
+    fields[`${name}Ms`] = ms;
+    fields[name] = new Date(Math.round(ms));
   }
   return made(Stats.prototype, fields) as Stats;
 }
@@ -52,12 +58,17 @@ function fieldsOf(attributes: NfsAttributes): Record<string, bigint> {
     nlink: BigInt(attributes.links),
     uid: BigInt(attributes.uid),
     gid: BigInt(attributes.gid),
-    rdev: (BigInt(attributes.rdevMajor) << 8n) | BigInt(attributes.rdevMinor),
+    rdev: makeDevice(BigInt(attributes.rdevMajor), BigInt(attributes.rdevMinor)),
     blksize: BLKSIZE,
     ino: attributes.fileId,
     size: attributes.size,
     blocks: (attributes.used + BLOCK_BYTES - 1n) / BLOCK_BYTES,
   };
+}
+
+/** As glibc's makedev lays it out. */
+function makeDevice(major: bigint, minor: bigint): bigint {
+  return ((major & 0xfffff000n) << 32n) | ((major & 0xfffn) << 8n) | ((minor & 0xffffff00n) << 12n) | (minor & 0xffn);
 }
 
 /** There is no time of birth on the wire of v3: the earliest that is known stands for it, as on file systems without one. */
@@ -72,4 +83,21 @@ function made(prototype: object, fields: Record<string, unknown>): object {
   for (const [name, value] of Object.entries(fields))
     Object.defineProperty(stats, name, { value, writable: true, enumerable: true, configurable: true });
   return stats;
+}
+
+export function toStatsFs(space: NfsSpace): StatsFs {
+  const fields = Object.entries(toBigIntStatsFs(space)).map(([name, value]) => [name, Number(value)]);
+  return Object.fromEntries(fields) as StatsFs;
+}
+
+export function toBigIntStatsFs(space: NfsSpace): BigIntStatsFs {
+  return {
+    type: NFS_SUPER_MAGIC,
+    bsize: SPACE_BLOCK_BYTES,
+    blocks: space.bytesTotal / SPACE_BLOCK_BYTES,
+    bfree: space.bytesFree / SPACE_BLOCK_BYTES,
+    bavail: space.bytesAvailable / SPACE_BLOCK_BYTES,
+    files: space.filesTotal,
+    ffree: space.filesFree,
+  };
 }
