@@ -409,4 +409,32 @@ describe('bugs of the kernel', () => {
     assert.equal(vecs.length, 0);
     assert.equal(pages.held, 0);
   });
+
+  it('what comes out goes to the wrong array, or is told as longer than it is (extraction to scatterlists, 2026)', () => {
+    const POISON = -7;
+    forEachKind((kind) => {
+      const pages = new FakePages();
+      const iter = make(kind, pages);
+      iter.advance(33);
+      const numbers = new Int32Array(12).fill(POISON);
+      const { start, bytes } = iter.dup().getPages(numbers.subarray(2), ALL, 3, { source: pages });
+      const count = Math.ceil((start + bytes) / PAGE);
+      const isTaken = (index: number): boolean => index >= 2 && index < 2 + count;
+      for (const [index, page] of numbers.entries()) assert.equal(page !== POISON, isTaken(index), `${kind}, ${index}`);
+      if (iter.extractWillPin) pages.put(numbers, 2, count);
+      const other = { page: 5, offset: 6, length: 7 };
+      const vecs: Bvec[] = [other];
+      const got = iter.extractBvecs(vecs, 5000, { maxVecs: 2, source: pages });
+      assert.deepEqual(vecs.shift(), other, 'what the caller has in the list stays');
+      assert.equal(
+        vecs.reduce((sum, { length }) => sum + length, 0),
+        got,
+      );
+      putBack(iter, vecs, pages);
+      const target = new Uint8Array(3000).fill(0xee);
+      const copied = iter.copyFrom(target.subarray(0, 2000));
+      assert.ok(target.subarray(copied).every((byte) => byte === 0xee));
+      assert.equal(pages.held, 0);
+    });
+  });
 });
