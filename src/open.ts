@@ -44,7 +44,7 @@ export async function open(
 }
 
 /** A string is a path, as in Node, unless it starts like a URL: `scheme://`. */
-function toUrl(path: string | Buffer | URL): URL | null {
+export function toUrl(path: string | Buffer | URL): URL | null {
   if (path instanceof URL) return path;
   if (typeof path === 'string') return /^[a-z][a-z0-9+.-]+:\/\//i.test(path) ? new URL(path) : null;
   if (!Buffer.isBuffer(path)) throw errors.invalidType('path', 'a string, a Buffer or a URL', path);

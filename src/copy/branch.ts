@@ -5,15 +5,14 @@ import type { IoMode } from '../transfer/target.js';
 import { cellsOf, piecesOf } from './cells.js';
 import type { Checks } from './checks.js';
 import { CopyLedger } from './copy-ledger.js';
-import type { Destination } from './destination.js';
-import { BlockDevice, SequentialDevice } from './in-place.js';
+import type { Destination, Shortcut } from './destination.js';
 import { Lane } from './lane.js';
-import { permissionsFor } from './mode.js';
 import type { CopySettings } from './options.js';
 import { refuseOverlap } from './overlap.js';
+import type { Place, Resolved } from './place.js';
 import type { Progress } from './progress.js';
-import { alreadyExists, PublishedFile } from './published-file.js';
-import type { Resolved } from './resolve.js';
+import { alreadyExists } from './published.js';
+import { settleLosses } from './rewrite.js';
 import type { Source } from './source.js';
 import { verify } from './verify.js';
 
@@ -26,6 +25,8 @@ export interface Shared {
   readonly settings: CopySettings;
   readonly checks: Checks | null;
   readonly progress: Progress;
+  /** How many destinations there are. */
+  readonly count: number;
   readonly settled: ((path: string | null) => void | Promise<void>) | undefined;
 }
 
@@ -45,7 +46,8 @@ export class Branch {
   #destination: Destination | null = null;
   #lane: Lane | null = null;
   #reflinkReason: string | null = null;
-  #cloned = false;
+  #place: Place | null = null;
+  #shortcut: Shortcut['io'] = null;
   #failure: { readonly error: unknown } | null = null;
   #published: Published | null = null;
 
@@ -71,8 +73,9 @@ export class Branch {
     return this.#reflinkReason;
   }
 
-  get cloned(): boolean {
-    return this.#cloned;
+  /** How it came to be all of the source without its bytes passing through here; null: they do. */
+  get shortcut(): Shortcut['io'] {
+    return this.#shortcut;
   }
 
   /** Null: it takes no bytes: it failed, or has them all. */
@@ -87,7 +90,7 @@ export class Branch {
       this.#destination = destination;
       const { source, settings, checks, progress } = this.#shared;
       if (checks !== null && destination.readBackPath !== null) progress.willVerify(this);
-      if (settings.reflink === 'auto' && (await this.#clone(destination))) return;
+      if (await this.#takeShortcut(destination)) return;
       const { size } = source;
       if (size !== undefined)
         await destination.reserve(size, () => piecesOf(cellsOf(source.data(), size, RESERVED_BYTES)));
@@ -102,7 +105,8 @@ export class Branch {
       if (destination === null) throw errors.make('ERR_DIORITE_ASSERTION', 'what is finished was begun');
       const { source, settings, checks, progress } = this.#shared;
       await source.assertUnchanged();
-      await destination.settle(bytes, checks !== null);
+      const pool = defaultPool();
+      await settleLosses({ source, destination, settings, ledger: this.ledger, pool }, bytes, checks !== null);
       await this.#shared.settled?.(destination.readBackPath);
       const verifyIo = checks === null ? null : await this.#verify(destination, bytes, checks);
       // Once more, and last: reading it back takes as long as writing it did.
@@ -134,37 +138,47 @@ export class Branch {
 
   async #open(resolved: Resolved): Promise<Destination> {
     const { source, settings } = this.#shared;
-    const { path } = resolved;
-    const stats = resolved.kind === 'regular' ? resolved.existing : resolved.stats;
-    if (stats !== null) await refuseOverlap(source, { path, stats });
-    if (resolved.kind === 'sequential') {
-      if (settings.verify)
-        throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination cannot be read back, so not verified: ${path}`, {
-          path,
-        });
-      return SequentialDevice.open(path, resolved.stats, settings.signal);
-    }
-    if (stats !== null && !settings.force) throw alreadyExists(path);
-    if (resolved.kind === 'block') return BlockDevice.open(path, resolved.stats, settings);
-    const permissions = await permissionsFor(source.stats, resolved.existing);
-    return PublishedFile.create(path, resolved.existing, permissions, settings);
+    const { place, path } = resolved;
+    this.#place = place;
+    await refuseOverlap(source, resolved);
+    if (resolved.kind === 'sequential' && settings.verify)
+      throw errors.make('ERR_DIORITE_UNSUPPORTED', `The destination cannot be read back, so not verified: ${path}`, {
+        path,
+      });
+    // What takes bytes in order holds nothing that would be lost.
+    if (resolved.kind !== 'sequential' && resolved.stats !== null && !settings.force) throw alreadyExists(path);
+    return place.begin(resolved, source, settings);
   }
 
-  async #clone(destination: Destination): Promise<boolean> {
-    const { source } = this.#shared;
-    if (source.size === undefined) this.#reflinkReason = 'the source does not know its size';
-    else if (destination.cloneFrom === undefined) this.#reflinkReason = 'the destination is no regular file';
-    else this.#reflinkReason = await destination.cloneFrom(source.target);
-    this.#cloned = this.#reflinkReason === null;
-    if (this.#cloned) this.ledger.done(0, source.size ?? 0);
-    return this.#cloned;
+  async #takeShortcut(destination: Destination): Promise<boolean> {
+    const { settings, source } = this.#shared;
+    const taken = await this.#shortcutFrom(source, destination);
+    this.#shortcut = taken.io;
+    if (taken.io !== null) this.ledger.done(0, source.size ?? 0);
+    else if (settings.reflink === 'auto') this.#reflinkReason = taken.reason;
+    return taken.io !== null;
+  }
+
+  async #shortcutFrom(source: Source, destination: Destination): Promise<Shortcut> {
+    if (source.size === undefined) return { io: null, reason: 'the source does not know its size' };
+    if (destination.takeFrom === undefined) return { io: null, reason: 'the destination is no regular file' };
+    const { settings, progress, checks, count } = this.#shared;
+    // Of several the slowest is told of, and what is verified is told of when it is read.
+    const tells = count === 1 && checks === null;
+    return destination.takeFrom(source, {
+      signal: settings.signal,
+      onProgress: (doneBytes) => {
+        if (tells) progress.copiedTo(doneBytes);
+      },
+    });
   }
 
   async #verify(destination: Destination, size: number, expected: Checks): Promise<IoMode | null> {
-    if (destination.readBackPath === null) return null;
+    if (destination.readBackPath === null || this.#place === null) return null;
     const { source, settings, progress } = this.#shared;
     let doneBytes = 0;
     const io = await verify({
+      place: this.#place,
       path: destination.readBackPath,
       name: destination.path,
       size,

@@ -1,14 +1,13 @@
 // copy(): one file to other names, to devices or to pipes; what is there in the end is all of it, or what was there.
-import type { Stats } from 'node:fs';
 import { cpuUsage } from 'node:process';
 import { errors } from '../base/errors.js';
 import { Checks } from './checks.js';
 import { Job, type Named } from './job.js';
 import type { CopyAllResult, CopyOptions, CopyResult, CopySettings, Path } from './options.js';
-import { toPath, toPaths, toSettings } from './options.js';
+import { DESTINATIONS_MAX, toSettings } from './options.js';
 import { refuseTwins } from './overlap.js';
+import { type Location, Places, toLocation } from './places.js';
 import { Progress } from './progress.js';
-import { type Resolved, resolveDestination } from './resolve.js';
 import { type Cost, resultOfAll, resultOfOne, withLedger } from './results.js';
 import { Source } from './source.js';
 
@@ -54,9 +53,12 @@ export async function copyWith(
   options: CopyOptions,
   hooks: CopyHooks,
 ): Promise<CopyResult> {
-  const from = toPath(source, 'source');
-  const to = toPath(destination, 'destination');
-  const names = async (): Promise<Named[]> => [{ path: to, resolved: await resolveDestination(from, to) }];
+  const from = toLocation(source, 'source');
+  const to = toLocation(destination, 'destination');
+  const names = async (places: Places, baseName: string): Promise<Named[]> => {
+    const { place, name } = await places.locate(to);
+    return [{ path: name, resolved: await place.resolve(name, baseName) }];
+  };
   return carryOut(from, toSettings(options), hooks, names, ({ job, opened, cost }) => {
     const [branch] = job.branches;
     if (branch === undefined) throw errors.make('ERR_DIORITE_ASSERTION', 'one destination has one branch');
@@ -72,28 +74,33 @@ export async function copyAllWith(
   options: CopyOptions,
   hooks: CopyHooks,
 ): Promise<CopyAllResult> {
-  const from = toPath(source, 'source');
-  const to = toPaths(destinations, 'destinations');
-  const names = async (): Promise<Named[]> => {
-    const named = await Promise.all(to.map((path) => nameOf(from, path)));
-    await refuseTwins(named.flatMap((each) => ('resolved' in each ? [thereOf(each.resolved)] : [])));
+  const from = toLocation(source, 'source');
+  const to = toLocations(destinations);
+  const names = async (places: Places, baseName: string): Promise<Named[]> => {
+    const named = await Promise.all(to.map((location) => nameOf(places, location, baseName)));
+    await refuseTwins(named.flatMap((each) => ('resolved' in each ? [each.resolved] : [])));
     return named;
   };
   return carryOut(from, toSettings(options), hooks, names, ({ job, opened, cost }) => resultOfAll(job, opened, cost));
 }
 
+function toLocations(destinations: readonly unknown[]): Location[] {
+  if (destinations.length === 0 || destinations.length > DESTINATIONS_MAX) {
+    const expected = `a path, or 1 to ${DESTINATIONS_MAX} of them`;
+    throw errors.invalidValue('destinations', expected, `${destinations.length} paths`);
+  }
+  return destinations.map((each, i) => toLocation(each, `destinations[${i}]`));
+}
+
 /** What is wrong with one name is one destination's failure. */
-async function nameOf(from: string, path: string): Promise<Named> {
+async function nameOf(places: Places, location: Location, baseName: string): Promise<Named> {
+  const { name: path } = location;
   try {
-    const resolved = await resolveDestination(from, path);
+    const resolved = await (await places.locate(location)).place.resolve(path, baseName);
     return { path: resolved.path, resolved };
   } catch (error) {
     return { path, error };
   }
-}
-
-function thereOf(resolved: Resolved): { path: string; stats: Stats | null } {
-  return { path: resolved.path, stats: resolved.kind === 'regular' ? resolved.existing : resolved.stats };
 }
 
 interface Ran {
@@ -103,26 +110,32 @@ interface Ran {
 }
 
 async function carryOut<R>(
-  from: string,
+  from: Location,
   settings: CopySettings,
   hooks: CopyHooks,
-  names: () => Promise<readonly Named[]>,
+  names: (places: Places, baseName: string) => Promise<readonly Named[]>,
   resultOf: (ran: Ran) => R,
 ): Promise<R> {
   if (settings.signal?.aborted === true) throw errors.aborted(settings.signal.reason);
   const startedMs = performance.now();
   const startedCpu = cpuUsage();
-  const opened = await Source.open(from, settings);
+  const places = new Places();
   try {
-    const progress = new Progress(settings.onProgress, opened.size);
-    const checks = settings.verify ? new Checks(settings.requestBytes) : null;
-    const job = new Job(await names(), { source: opened, settings, checks, progress, settled: hooks.settled });
-    await job.run();
-    if (progress.failure !== null) throw progress.failure.error;
-    const { user, system } = cpuUsage(startedCpu);
-    const durationMs = performance.now() - startedMs;
-    return resultOf({ job, opened, cost: { startedMs, durationMs, cpuMs: (user + system) / 1000 } });
+    const opened = await Source.open(await places.locate(from), settings);
+    try {
+      const progress = new Progress(settings.onProgress, opened.size);
+      const checks = settings.verify ? new Checks(settings.requestBytes) : null;
+      const named = await names(places, opened.place.baseName(opened.path));
+      const job = new Job(named, { source: opened, settings, checks, progress, settled: hooks.settled });
+      await job.run();
+      if (progress.failure !== null) throw progress.failure.error;
+      const { user, system } = cpuUsage(startedCpu);
+      const durationMs = performance.now() - startedMs;
+      return resultOf({ job, opened, cost: { startedMs, durationMs, cpuMs: (user + system) / 1000 } });
+    } finally {
+      await opened.close();
+    }
   } finally {
-    await opened.close();
+    await places.close();
   }
 }

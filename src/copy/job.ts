@@ -3,8 +3,8 @@ import { defaultPool } from '../memory/pool.js';
 import { Branch, type Shared } from './branch.js';
 import { type Cell, cellsOf, filled } from './cells.js';
 import type { Lane } from './lane.js';
+import type { Resolved } from './place.js';
 import { memoryFor, pump, pumpUntilEnd } from './pump.js';
-import type { Resolved } from './resolve.js';
 
 /** A destination's name, or why it stands for nothing that could be written. */
 export type Named =
@@ -24,7 +24,8 @@ export class Job {
   #dataBytes = 0;
   #bytes: number;
 
-  constructor(named: readonly Named[], shared: Shared) {
+  constructor(named: readonly Named[], common: Omit<Shared, 'count'>) {
+    const shared = { ...common, count: named.length };
     this.#named = named;
     this.#shared = shared;
     this.#bytes = shared.source.size ?? 0;
@@ -70,7 +71,7 @@ export class Job {
       if (end === 'failed') return branch.fail(lane.failure?.error);
       if (end === 'whole') return branch.finish(this.#bytes);
     }
-    if (branch.cloned && this.#shared.checks === null) return branch.finish(this.#bytes);
+    if (branch.shortcut !== null && this.#shared.checks === null) return branch.finish(this.#bytes);
     // A clone waits for the source to be read for its checksums; a lane was stopped for what is everyone's.
     const failure = await moving;
     if (failure !== null) return branch.fail(failure.error);

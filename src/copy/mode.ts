@@ -1,6 +1,5 @@
 // The permission bits and the owner that a copy gets: those that `cp` gives.
 import type { Stats } from 'node:fs';
-import { geteuid } from 'node:process';
 import { readUmask } from '../targets/file/umask.js';
 
 export interface Permissions {
@@ -24,15 +23,16 @@ async function forNewFile(source: Stats): Promise<Permissions> {
  * A file that is replaced keeps its bits and its owner, as when its bytes are written over: the kernel then takes
  * set-user-ID away, and set-group-ID from what the group may execute, unless root writes.
  */
-function forExisting(existing: Stats): Permissions {
+function forExisting(existing: Stats, asRoot: boolean): Permissions {
   let mode = existing.mode & ALL_BITS;
-  if (geteuid?.() !== 0) {
+  if (!asRoot) {
     mode &= ~SET_USER_ID;
     if ((mode & GROUP_EXECUTE) !== 0) mode &= ~SET_GROUP_ID;
   }
   return { mode, owner: { uid: existing.uid, gid: existing.gid } };
 }
 
-export function permissionsFor(source: Stats, existing: Stats | null): Promise<Permissions> {
-  return existing === null ? forNewFile(source) : Promise.resolve(forExisting(existing));
+/** `asRoot`: who writes has every right there. */
+export function permissionsFor(source: Stats, existing: Stats | null, asRoot: boolean): Promise<Permissions> {
+  return existing === null ? forNewFile(source) : Promise.resolve(forExisting(existing, asRoot));
 }

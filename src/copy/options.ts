@@ -1,5 +1,4 @@
 // What copy() takes and gives, and the check of it: before anything is opened.
-import { fileURLToPath } from 'node:url';
 import { type DioriteError, errors } from '../base/errors.js';
 import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
 import type { IoMode } from '../transfer/target.js';
@@ -210,24 +209,4 @@ export function toSettings(options: CopyOptions): CopySettings {
     signal: toSignal(options.signal),
     onProgress,
   };
-}
-
-/** A path as node:fs takes it, as a string. A name that is not UTF-8 is refused rather than changed. */
-export function toPath(value: unknown, name: string): string {
-  if (value instanceof URL) return fileURLToPath(value);
-  if (value instanceof Uint8Array) {
-    const text = Buffer.from(value).toString('utf8');
-    if (!Buffer.from(text).equals(value)) throw errors.invalidValue(name, 'a path in UTF-8', text);
-    return toPath(text, name);
-  }
-  if (typeof value !== 'string') throw errors.invalidType(name, 'a string, a Buffer or a file: URL', value);
-  if (value === '' || value.includes('\0')) throw errors.invalidValue(name, 'a path without null bytes', value);
-  return value;
-}
-
-/** Several destinations as a list of paths. */
-export function toPaths(value: readonly unknown[], name: string): string[] {
-  if (value.length === 0 || value.length > DESTINATIONS_MAX)
-    throw errors.invalidValue(name, `a path, or 1 to ${DESTINATIONS_MAX} of them`, `${value.length} paths`);
-  return value.map((each, i) => toPath(each, `${name}[${i}]`));
 }

@@ -1,110 +1,32 @@
-// Whether a copy would write over what it reads: one file under two names, a disk and its partition, a loop device and
-// the file behind it.
-import type { Stats } from 'node:fs';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+// Refuses a copy that would write over what it reads, or twice over one thing.
 import { errors } from '../base/errors.js';
-import { splitDevice } from '../targets/file/facts.js';
-import { codeOf, ifExists } from './resolve.js';
+import type { Resolved } from './place.js';
+import type { Source } from './source.js';
 
-/** Stacks of devices (partition on RAID on loop …) are a few deep; a stack deeper than this is not looked through. */
-const DEPTH_MAX = 16;
-
-function deviceKey(device: number): string {
-  const { major, minor } = splitDevice(device);
-  return `${major}:${minor}`;
-}
-
-export function sysfsOf(device: number): string {
-  return `/sys/dev/block/${deviceKey(device)}`;
-}
-
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR' || codeOf(error) === 'ENXIO') return null;
-    throw error;
-  }
-}
-
-async function listIfThere(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
-    throw error;
-  }
-}
-
-const fileKey = (stats: Stats): string => `file ${stats.dev} ${stats.ino}`;
-
-/** Adds what lies under the device whose directory in sysfs this is, and the device itself. */
-async function addDevice(directory: string, found: Set<string>, depth: number): Promise<void> {
-  const number = await readIfThere(`${directory}/dev`);
-  if (number === null || depth > DEPTH_MAX || found.has(number)) return;
-  found.add(number);
-  if ((await readIfThere(`${directory}/partition`)) !== null)
-    await addDevice(dirname(await realpath(directory)), found, depth + 1);
-  for (const name of await listIfThere(`${directory}/slaves`))
-    await addDevice(`${directory}/slaves/${name}`, found, depth + 1);
-  const backing = await readIfThere(`${directory}/loop/backing_file`);
-  const stats = backing === null ? null : await ifExists(stat(backing));
-  if (stats !== null) await addStack(stats, found, depth + 1);
-}
-
-async function addStack(stats: Stats, found: Set<string>, depth: number): Promise<void> {
-  if (stats.isBlockDevice()) await addDevice(sysfsOf(stats.rdev), found, depth);
-  else found.add(fileKey(stats));
-}
-
-const keyOf = (stats: Stats): string => (stats.isBlockDevice() ? deviceKey(stats.rdev) : fileKey(stats));
-
-/** Whether one is the other, or lies somewhere under it. Two partitions of one disk do not overlap. */
-export async function overlap(one: Stats, other: Stats): Promise<boolean> {
-  if (keyOf(one) === keyOf(other)) return true;
-  const underOne = new Set<string>();
-  const underOther = new Set<string>();
-  await addStack(one, underOne, 0);
-  await addStack(other, underOther, 0);
-  return underOne.has(keyOf(other)) || underOther.has(keyOf(one));
-}
-
-export async function refuseOverlap(
-  source: { readonly path: string; readonly stats: Stats },
-  destination: { readonly path: string; readonly stats: Stats },
-): Promise<void> {
-  if (!(await overlap(source.stats, destination.stats))) return;
+/** What lies in different places is not held against each other: a server's file, and the mount that shows it here. */
+export async function refuseOverlap(source: Source, resolved: Resolved): Promise<void> {
+  const { place, path, stats } = resolved;
+  if (stats === null || source.place !== place || !(await place.overlap(source, resolved))) return;
   throw errors.make(
     'ERR_DIORITE_SAME_FILE',
-    `The source and the destination are the same file: ${source.path}, ${destination.path}`,
-    { path: source.path, dest: destination.path },
+    `The source and the destination are the same file: ${source.path}, ${path}`,
+    { path: source.path, dest: path },
   );
 }
 
 /** Two destinations that are one, by whatever names: neither would then be what it is said to be. */
-export async function refuseTwins(
-  destinations: readonly { readonly path: string; readonly stats: Stats | null }[],
-): Promise<void> {
+export async function refuseTwins(destinations: readonly Resolved[]): Promise<void> {
   const seen = new Map<string, string>();
-  const devices: { path: string; stats: Stats }[] = [];
-  for (const { path, stats } of destinations) {
-    const key = stats === null ? await newNameKey(path) : keyOf(stats);
-    const twin = seen.get(key);
-    if (twin !== undefined) throw twins(twin, path);
-    seen.set(key, path);
-    if (stats !== null) devices.push({ path, stats });
+  for (const each of destinations) {
+    const identity = await each.place.identity(each);
+    const twin = seen.get(identity);
+    if (twin !== undefined) throw twins(twin, each.path);
+    seen.set(identity, each.path);
   }
-  for (const [i, one] of devices.entries())
-    for (const other of devices.slice(i + 1))
-      if ((one.stats.isBlockDevice() || other.stats.isBlockDevice()) && (await overlap(one.stats, other.stats)))
-        throw twins(one.path, other.path);
-}
-
-/** A name that is not there yet: its directory, however that is called, and the name in it. */
-async function newNameKey(path: string): Promise<string> {
-  const directory = await ifExists(stat(dirname(path)));
-  return directory === null ? `path ${path}` : `name ${fileKey(directory)} ${basename(path)}`;
+  for (const [i, one] of destinations.entries())
+    for (const other of destinations.slice(i + 1))
+      if ((one.kind === 'block' || other.kind === 'block') && one.place === other.place)
+        if (await one.place.overlap(one, other)) throw twins(one.path, other.path);
 }
 
 function twins(one: string, other: string): Error {

@@ -10,7 +10,8 @@ import { discover } from '../targets/file/facts.js';
 import type { FileFacts, Learnt } from '../transfer/facts.js';
 import { type Capability, capabilities } from './capabilities.js';
 import { type DeviceFacts, deviceFacts } from './device.js';
-import { type Path, toPath } from './options.js';
+import type { Path } from './options.js';
+import { toLocation } from './places.js';
 
 export interface ProbedAlignment {
   readonly memory: Learnt;
@@ -57,7 +58,7 @@ export interface ProbeResult {
  * statx tells a file's alignment, but only of a file that there is.
  */
 export async function probe(path: Path): Promise<ProbeResult> {
-  const name = toPath(path, 'path');
+  const { name } = toLocation(path, 'path');
   // FIFOs and some character devices must not be opened to be looked at.
   const stats = await stat(name);
   const facts = stats.isFile() || stats.isDirectory() || stats.isBlockDevice() ? await openAndDiscover(name) : null;

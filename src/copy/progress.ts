@@ -10,6 +10,7 @@ export class Progress {
   readonly #verified: Map<object, number> = new Map();
   #copied = 0;
   #copying = true;
+  #toldCopied = 0;
   #toldVerified = 0;
   #failure: { readonly error: unknown } | null = null;
 
@@ -26,12 +27,17 @@ export class Progress {
 
   copied(bytes: number): void {
     this.#copied += bytes;
-    this.#say('copy', this.#copied, this.#size);
+    this.#sayCopied(this.#copied);
+  }
+
+  /** By who copies elsewhere; if that fails, the bytes are moved from the start, and are told of from there on. */
+  copiedTo(doneBytes: number): void {
+    this.#sayCopied(doneBytes);
   }
 
   /** What lies behind the last data is a hole; what was cloned was never on the way. */
   copiedAll(): void {
-    if (this.#size !== undefined && this.#copied < this.#size) this.#say('copy', this.#size, this.#size);
+    if (this.#size !== undefined) this.#sayCopied(this.#size);
     this.#copying = false;
     this.#sayVerified();
   }
@@ -47,6 +53,12 @@ export class Progress {
 
   drop(branch: object): void {
     this.#verified.delete(branch);
+  }
+
+  #sayCopied(doneBytes: number): void {
+    if (doneBytes <= this.#toldCopied) return;
+    this.#toldCopied = doneBytes;
+    this.#say('copy', doneBytes, this.#size);
   }
 
   /** One that is read back while another is still being written waits to be told of. */

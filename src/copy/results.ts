@@ -1,9 +1,10 @@
 // What a copy says of itself in the end, and the error that says it of several destinations.
 import { AbortError, DioriteError, errors } from '../base/errors.js';
+import type { IoMode } from '../transfer/target.js';
 import type { Branch } from './branch.js';
+import { codeOf } from './code-of.js';
 import type { Job } from './job.js';
 import type { CopyAllResult, CopyResult, DestinationDone, DestinationFailed } from './options.js';
-import { codeOf } from './resolve.js';
 import type { Source } from './source.js';
 
 /** How long it took, and what of the processor. */
@@ -65,7 +66,7 @@ export function resultOfOne(job: Job, branch: Branch, source: Source, cost: Cost
     averageRequestBytes: requests === 0 ? 0 : Math.round((read.bytes + written.bytes) / requests),
     copiedBytes: read.copiedBytes + written.copiedBytes,
     bufferedBytes: read.bufferedBytes + written.bufferedBytes,
-    io: { read: branch.cloned ? 'clone' : source.ioMode(), write: published.io },
+    io: { read: branch.shortcut ?? source.ioMode(), write: published.io },
     engine: destination.engine,
     engineReason: destination.engineReason,
     reflinkReason: branch.reflinkReason,
@@ -77,9 +78,16 @@ export function resultOfOne(job: Job, branch: Branch, source: Source, cost: Cost
   };
 }
 
-/** Clones alone were looked at by nobody. */
+/** What was cloned, or copied by its server, was looked at by nobody. */
 function holesOf(job: Job, branches: readonly Branch[]): number {
-  return branches.every(({ cloned }) => cloned) ? 0 : job.bytes - job.dataBytes;
+  return branches.every(({ shortcut }) => shortcut !== null) ? 0 : job.bytes - job.dataBytes;
+}
+
+/** How the source was read; where it was not: how the first destination came to be. */
+function readMode(source: Source, branches: readonly Branch[]): IoMode {
+  const [first] = branches;
+  const unread = branches.every(({ shortcut }) => shortcut !== null);
+  return (unread ? first?.shortcut : null) ?? source.ioMode();
 }
 
 function doneOf({ destination, published, reflinkReason }: Branch, cost: Cost): DestinationDone | null {
@@ -119,7 +127,7 @@ export function resultOfAll(job: Job, source: Source, cost: Cost): CopyAllResult
     bytes: job.bytes,
     holesBytes: holesOf(job, branches),
     readRequests: source.tally.requests,
-    io: branches.every(({ cloned }) => cloned) ? 'clone' : source.ioMode(),
+    io: readMode(source, branches),
     destinations,
     failed: failed.length,
     durationMs: cost.durationMs,

@@ -1,22 +1,14 @@
 // What a copy reads from: opened, known for what it is, and watched for changes.
-import { constants, type Stats } from 'node:fs';
-import { stat, statfs } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
 import { DioriteError, errors } from '../base/errors.js';
 import type { File } from '../handle/file.js';
-import { open } from '../open.js';
 import type { FileLike } from '../transfer/file-like.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import type { CopySettings } from './options.js';
+import type { Place } from './place.js';
+import type { Located } from './places.js';
 import type { Reader } from './pump.js';
 import { Tally } from './tally.js';
-
-/**
- * File systems whose files are made up when they are read: their sizes say nothing. sysfs, proc, cgroup2, debugfs,
- * tracefs, securityfs, configfs: linux/magic.h.
- */
-const MADE_UP: ReadonlySet<number> = new Set([
-  0x62656572, 0x9fa0, 0x63677270, 0x64626720, 0x74726163, 0x73636673, 0x62656570,
-]);
 
 function refuse(path: string, stats: Stats): void {
   if (stats.isFile() || stats.isBlockDevice()) return;
@@ -30,6 +22,7 @@ function refuse(path: string, stats: Stats): void {
 }
 
 export class Source implements Reader {
+  readonly place: Place;
   readonly path: string;
   readonly stats: Stats;
   /** Undefined: it ends where it ends. */
@@ -38,27 +31,25 @@ export class Source implements Reader {
   readonly #file: File;
   readonly #modified: bigint;
 
-  private constructor(path: string, file: File, stats: Stats, size: number | undefined, modified: bigint) {
-    this.path = path;
+  private constructor(at: Located, file: File, stats: Stats, size: number | undefined, modified: bigint) {
+    this.place = at.place;
+    this.path = at.name;
     this.stats = stats;
     this.size = size;
     this.#file = file;
     this.#modified = modified;
   }
 
-  static async open(path: string, settings: CopySettings): Promise<Source> {
+  static async open(at: Located, settings: CopySettings): Promise<Source> {
+    const { place, name } = at;
     // Asked before it is opened: to open a FIFO waits for a writer, and to open some devices does something.
-    refuse(path, await stat(path));
-    const file = await open(path, constants.O_RDONLY, {
-      io: settings.io,
-      engine: settings.engine,
-      requestBytes: settings.requestBytes,
-    });
+    refuse(name, await place.stat(name));
+    const file = await place.open(name, settings);
     try {
       const stats = await file.stat();
-      refuse(path, stats);
+      refuse(name, stats);
       const { mtimeNs } = await file.stat({ bigint: true });
-      return new Source(path, file, stats, await sizeOf(path, file, stats), mtimeNs);
+      return new Source(at, file, stats, await place.sizeOf(name, file, stats), mtimeNs);
     } catch (error) {
       await file.close();
       throw error;
@@ -107,10 +98,4 @@ export class Source implements Reader {
   async close(): Promise<void> {
     await this.#file.close();
   }
-}
-
-async function sizeOf(path: string, file: File, stats: Stats): Promise<number | undefined> {
-  if (stats.isBlockDevice()) return file.target.size;
-  if (stats.size > 0 && stats.size !== 4096) return stats.size;
-  return MADE_UP.has((await statfs(path)).type) ? undefined : stats.size;
 }

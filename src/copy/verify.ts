@@ -1,16 +1,16 @@
 // Reads a destination back, past the page cache, and compares it with what was read from the source.
-import { constants } from 'node:fs';
 import { errors } from '../base/errors.js';
 import type { File } from '../handle/file.js';
 import type { Pool } from '../memory/pool.js';
-import { open } from '../open.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import { type Cell, cellsOf } from './cells.js';
 import { Checks } from './checks.js';
 import type { CopySettings } from './options.js';
+import type { Place } from './place.js';
 import { memoryFor, pump, type Reader } from './pump.js';
 
 export interface Verification {
+  readonly place: Place;
   /** Where the written bytes are, and the name to tell of. */
   readonly path: string;
   readonly name: string;
@@ -35,11 +35,8 @@ async function* dataOf(file: File, size: number): AsyncGenerator<DataRange, void
 export async function verify(input: Verification): Promise<IoMode> {
   const { settings, size, pool, path } = input;
   // Whatever was asked for the copy, what matters here is what the disk holds.
-  const file = await open(path, constants.O_RDONLY, {
-    io: 'prefer-direct',
-    engine: settings.engine,
-    requestBytes: settings.requestBytes,
-  });
+  const { engine, requestBytes } = settings;
+  const file = await input.place.open(path, { io: 'prefer-direct', engine, requestBytes });
   try {
     const found = new Checks(settings.requestBytes);
     const reader: Reader = {

@@ -1,21 +1,17 @@
 // What a destination's name stands for: followed through directories and links to the one thing that will be written.
 import type { Stats } from 'node:fs';
 import { lstat, readlink, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
-import { DioriteError, errors } from '../base/errors.js';
+import { dirname, isAbsolute, join } from 'node:path';
+import { DioriteError, errors } from '../../base/errors.js';
+import { codeOf } from '../code-of.js';
 
-/** `regular`: written beside its name and published. `block`, `sequential`: written in place, never replaced. */
-export type Resolved =
-  | { readonly kind: 'regular'; readonly path: string; readonly existing: Stats | null }
-  | { readonly kind: 'block'; readonly path: string; readonly stats: Stats }
-  | { readonly kind: 'sequential'; readonly path: string; readonly stats: Stats };
+/** `stats`: null where there is nothing of that name yet. */
+export type ResolvedPath =
+  | { readonly kind: 'regular'; readonly path: string; readonly stats: Stats | null }
+  | { readonly kind: 'block' | 'sequential'; readonly path: string; readonly stats: Stats };
 
 /** As many as the kernel follows. */
 const LINKS_MAX = 40;
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /** Null where nothing of that name exists. A dangling link is nothing for `stat` and something for `lstat`. */
 export async function ifExists(question: Promise<Stats>): Promise<Stats | null> {
@@ -39,7 +35,7 @@ async function followLinks(path: string): Promise<string> {
   throw new DioriteError(`Too many symbolic links: ${path}`, { code: 'ELOOP', path });
 }
 
-async function resolveRegular(path: string, existing: Stats | null): Promise<Resolved> {
+async function resolveRegular(path: string, existing: Stats | null): Promise<ResolvedPath> {
   if (existing === null && path.endsWith('/'))
     throw new DioriteError(`Not a directory: ${path}`, { code: 'ENOTDIR', syscall: 'open', path });
   const end = await followLinks(path);
@@ -53,21 +49,21 @@ async function resolveRegular(path: string, existing: Stats | null): Promise<Res
         path,
       },
     );
-  return { kind: 'regular', path: end, existing };
+  return { kind: 'regular', path: end, stats: existing };
 }
 
-function resolveExisting(path: string, stats: Stats): Promise<Resolved> | Resolved {
+function resolveExisting(path: string, stats: Stats): Promise<ResolvedPath> | ResolvedPath {
   if (stats.isFile()) return resolveRegular(path, stats);
   // By the name that was given: links of /proc name pipes and terminals that no other path leads to.
   return { kind: stats.isBlockDevice() ? 'block' : 'sequential', path, stats };
 }
 
-/** `source` gives the name inside a destination that is a directory. */
-export async function resolveDestination(source: string, destination: string): Promise<Resolved> {
+/** `baseName`: the name inside a destination that is a directory. */
+export async function resolveDestination(destination: string, baseName: string): Promise<ResolvedPath> {
   const stats = await ifExists(stat(destination));
   if (stats === null) return resolveRegular(destination, null);
   if (!stats.isDirectory()) return resolveExisting(destination, stats);
-  const inside = join(destination, basename(source));
+  const inside = join(destination, baseName);
   const insideStats = await ifExists(stat(inside));
   if (insideStats === null) return resolveRegular(inside, null);
   if (insideStats.isDirectory())

@@ -1,15 +1,15 @@
 // Destinations that are written where they are and never replaced: block devices, and what takes bytes in order only.
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open as openNode } from 'node:fs/promises';
-import { DioriteError, errors } from '../base/errors.js';
-import { alignDown, PAGE_SIZE } from '../base/integers.js';
-import type { File } from '../handle/file.js';
-import { open } from '../open.js';
-import type { IoMode } from '../transfer/target.js';
-import type { Destination } from './destination.js';
-import type { CopySettings } from './options.js';
-import { codeOf } from './resolve.js';
-import { Tally } from './tally.js';
+import { DioriteError, errors } from '../../base/errors.js';
+import { alignDown, PAGE_SIZE } from '../../base/integers.js';
+import type { File } from '../../handle/file.js';
+import { open } from '../../open.js';
+import type { IoMode } from '../../transfer/target.js';
+import { codeOf } from '../code-of.js';
+import type { Destination } from '../destination.js';
+import type { CopySettings } from '../options.js';
+import { Tally } from '../tally.js';
 
 /** A device whose kind or number changed between the question and the opening is not the one that was meant. */
 function assertSame(path: string, asked: Stats, opened: Stats): void {

@@ -1,0 +1,43 @@
+// What copy() asks of a scheme: how names are understood, sources opened, destinations begun. A folder for each.
+import type { Stats } from 'node:fs';
+import type { File } from '../handle/file.js';
+import type { Destination } from './destination.js';
+import type { CopySettings } from './options.js';
+import type { Source } from './source.js';
+
+/** A name, and what it stands for; null: nothing yet. */
+export interface There {
+  readonly path: string;
+  readonly stats: Stats | null;
+}
+
+/** `regular`: written beside its name and published. `block`, `sequential`: written in place, never replaced. */
+export type Resolved = { readonly place: Place; readonly path: string } & (
+  | { readonly kind: 'regular'; readonly stats: Stats | null }
+  | { readonly kind: 'block' | 'sequential'; readonly stats: Stats }
+);
+
+/** How a file is opened to be read; what a scheme has no choice in, it ignores. */
+export type OpenSettings = Pick<CopySettings, 'io' | 'engine' | 'requestBytes'>;
+
+/** One for each scheme of a copy, for as long as the copy lasts. Names are those that its scheme has: paths, URLs. */
+export interface Place {
+  /** What a source of that name is called inside a destination that is a directory. */
+  baseName(name: string): string;
+  /** Follows links. Nothing is opened. */
+  stat(name: string): Promise<Stats>;
+  /** For reading. */
+  open(name: string, settings: OpenSettings): Promise<File>;
+  /** Undefined: it is made up when it is read, and ends where it ends. */
+  sizeOf(name: string, file: File, stats: Stats): Promise<number | undefined>;
+  /** Through directories and links to the one thing that will be written. */
+  resolve(name: string, baseName: string): Promise<Resolved>;
+  /** Whatever can be refused is refused here, with nothing left. What is there may be replaced. */
+  begin(resolved: Resolved, source: Source, settings: CopySettings): Promise<Destination>;
+  /** The same for two names of one thing, there or not, and for no two things, whatever their places. */
+  identity(there: There): Promise<string>;
+  /** Whether one is the other, or lies somewhere under it. */
+  overlap(one: There, other: There): Promise<boolean>;
+  /** After all that was opened was closed. */
+  close(): Promise<void>;
+}

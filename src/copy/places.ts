@@ -1,0 +1,71 @@
+// The table of schemes that copy() knows, a line for each, and names taken apart by it.
+import { fileURLToPath } from 'node:url';
+import { errors } from '../base/errors.js';
+import { toUrl } from '../open.js';
+import type { Place } from './place.js';
+
+/** Loaded when a name has the scheme: a copy between local files loads no network client. */
+const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+  'file:': async () => new (await import('./local/local-place.js')).LocalPlace(),
+};
+
+/** A name of its scheme: a path for `file:`, the whole URL otherwise. */
+export interface Location {
+  readonly scheme: string;
+  readonly name: string;
+}
+
+export interface Located {
+  readonly place: Place;
+  readonly name: string;
+}
+
+/** A name as open() takes it. A path that is not UTF-8 is refused rather than changed. */
+export function toLocation(value: unknown, argument: string): Location {
+  const url = value instanceof URL || typeof value === 'string' ? toUrl(value) : null;
+  if (url === null || url.protocol === 'file:') return { scheme: 'file:', name: toPath(url ?? value, argument) };
+  if (!Object.hasOwn(PLACES, url.protocol))
+    throw errors.invalidValue(
+      argument,
+      `a path or a URL with one of the schemes ${Object.keys(PLACES).join(', ')}`,
+      url.href,
+    );
+  return { scheme: url.protocol, name: url.href };
+}
+
+/** A path as node:fs takes it, as a string. */
+function toPath(value: unknown, argument: string): string {
+  if (value instanceof URL) return fileURLToPath(value);
+  if (value instanceof Uint8Array) {
+    const text = Buffer.from(value).toString('utf8');
+    if (!Buffer.from(text).equals(value)) throw errors.invalidValue(argument, 'a path in UTF-8', text);
+    return toPath(text, argument);
+  }
+  if (typeof value !== 'string') throw errors.invalidType(argument, 'a string, a Buffer or a URL', value);
+  if (value === '' || value.includes('\0')) throw errors.invalidValue(argument, 'a path without null bytes', value);
+  return value;
+}
+
+/** The places of one copy, each made at its first name. */
+export class Places {
+  readonly #places: Map<string, Promise<Place>> = new Map();
+
+  async locate({ scheme, name }: Location): Promise<Located> {
+    return { place: await this.#of(scheme), name };
+  }
+
+  #of(scheme: string): Promise<Place> {
+    const known = this.#places.get(scheme);
+    if (known !== undefined) return known;
+    const load = PLACES[scheme];
+    if (load === undefined) throw errors.make('ERR_DIORITE_ASSERTION', 'a location has a scheme of the table');
+    const made = load();
+    this.#places.set(scheme, made);
+    return made;
+  }
+
+  /** Never rejects: what was copied is published by then, and what failed has told why. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#places.values()].map(async (place) => (await place).close()));
+  }
+}
