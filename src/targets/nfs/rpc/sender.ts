@@ -1,0 +1,128 @@
+// Sends queued calls in batches: one buffer of heads, and the payload of the last one as it lies.
+import { assert } from '../../../base/assert.js';
+import { DioriteError } from '../../../base/errors.js';
+import { memoryGone } from '../../../iter/segments.js';
+import { paddingOf, XdrWriter } from '../xdr/writer.js';
+import { writeCallHeader } from './message.js';
+import type { CallQueue, PendingCall } from './pending.js';
+import { beginRecord, endRecord } from './record.js';
+import type { Transport } from './transport.js';
+
+/** Heads of one batch. */
+const BATCH_BYTES = 64 * 1024;
+
+/** Answers to the server's own calls that wait to be sent: one that reads none of them is not served. */
+export const OWN_REPLIES_MAX = 64;
+
+export interface Outbox {
+  readonly queue: CallQueue;
+  readonly credentials: Uint8Array;
+  /** It could not be written down: its memory is gone. */
+  unsendable(pending: PendingCall, error: DioriteError): void;
+}
+
+/**
+ * One batch is under way at a time, and a batch ends with the first payload: when it has left, its heads are free to be
+ * written over, and no answer is older than the memory of its call is free.
+ */
+export class Sender {
+  readonly #outbox: Outbox;
+  readonly #transport: Transport;
+  readonly #writer: XdrWriter = new XdrWriter();
+  readonly #payload: Uint8Array[] = [];
+  readonly #ownReplies: Uint8Array[] = [];
+  #sending = false;
+  /** Whose payload is under way. */
+  #owner: PendingCall | null = null;
+
+  constructor(outbox: Outbox, transport: Transport) {
+    this.#outbox = outbox;
+    this.#transport = transport;
+  }
+
+  /** Its memory is being read from. */
+  isAt(pending: PendingCall): boolean {
+    return this.#owner === pending;
+  }
+
+  /** An answer to a call of the server, record mark included. False: too many wait. */
+  reply(record: Uint8Array): boolean {
+    return this.#ownReplies.push(record) <= OWN_REPLIES_MAX;
+  }
+
+  /** The batch has left. Whose payload was in it? */
+  sent(): PendingCall | null {
+    const owner = this.#owner;
+    this.#sending = false;
+    this.#owner = null;
+    return owner;
+  }
+
+  flush(): void {
+    if (this.#sending) return;
+    const writer = this.#writer;
+    writer.reset();
+    this.#payload.length = 0;
+    for (const record of this.#ownReplies.splice(0)) writer.fixed(record);
+    while (writer.payloadSegments === null && writer.headBytes < BATCH_BYTES) {
+      const pending = this.#outbox.queue.shift();
+      if (pending === null) break;
+      this.#append(pending);
+    }
+    if (writer.headBytes === 0) return;
+    this.#sending = true;
+    this.#transport.send(writer.bytes, this.#payload, paddingOf(writer.payloadBytes));
+  }
+
+  #append(pending: PendingCall): void {
+    const writer = this.#writer;
+    const { call } = pending;
+    assert(call !== null, 'a queue holds calls that somebody waits for');
+    const at = beginRecord(writer);
+    const { program, version, procedure } = call;
+    writeCallHeader(writer, pending.xid, program, version, procedure, this.#outbox.credentials);
+    call.encode(writer);
+    try {
+      this.#gather();
+    } catch (error) {
+      if (!(error instanceof DioriteError)) throw error;
+      writer.truncate(at);
+      this.#payload.length = 0;
+      this.#outbox.unsendable(pending, error);
+      return;
+    }
+    endRecord(writer, at);
+    pending.sends++;
+    if (writer.payloadSegments !== null) this.#owner = pending;
+  }
+
+  /** Views of the payload's memory, which the socket takes. */
+  #gather(): void {
+    const { payloadSegments: segments, payloadBytes } = this.#writer;
+    if (segments === null) return;
+    // Neighbours come from the same few buffers: one look at each is enough.
+    let whole: Buffer<ArrayBufferLike> = NO_MEMORY;
+    for (let i = 0, rest = payloadBytes; rest > 0; i++) {
+      const buffer = segments.buffer[i];
+      assert(buffer !== null && buffer !== undefined, 'each segment of a payload has memory');
+      const from = segments.byteOffset[i] ?? 0;
+      const length = Math.min(segments.length[i] ?? 0, rest);
+      if (length === 0) continue;
+      if (whole.buffer !== buffer) whole = wholeOf(buffer);
+      if (from + length > whole.length) throw memoryGone('a write in flight');
+      this.#payload.push(whole.subarray(from, from + length));
+      rest -= length;
+    }
+  }
+}
+
+const NO_MEMORY = Buffer.alloc(0);
+
+/** A Buffer, since a socket makes one of any other view. */
+function wholeOf(buffer: ArrayBufferLike): Buffer<ArrayBufferLike> {
+  try {
+    return Buffer.from(buffer);
+  } catch (error) {
+    throw memoryGone('a write in flight', error);
+  }
+}

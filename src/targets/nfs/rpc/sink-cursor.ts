@@ -1,0 +1,107 @@
+// A position in the memory that a READ's payload goes to: copied into from staging, or given to the socket itself.
+import { assert } from '../../../base/assert.js';
+import { memoryGone } from '../../../iter/segments.js';
+import type { SegmentList } from '../../../plan/request.js';
+import type { ReplySink } from './call.js';
+import { READ_DIRECT_BYTES } from './pending.js';
+
+/** Below this a read of its own costs more than a copy out of the next large one. */
+const DIRECT_REST_BYTES = 4096;
+
+export class SinkCursor {
+  /** Payload that is still to come. */
+  rest = 0;
+  #segments: SegmentList | null = null;
+  #index = 0;
+  /** In the segment. */
+  #at = 0;
+  /** Over the whole of the buffer that was used last: segments of one buffer cost no second look at it. */
+  #memory: Uint8Array = new Uint8Array(0);
+
+  start(sink: ReplySink, bytes: number): void {
+    assert(bytes <= sink.bytes, 'a payload fits into its memory');
+    this.#segments = sink.segments;
+    this.rest = bytes;
+    this.#index = 0;
+    this.#at = 0;
+    this.advance(0);
+  }
+
+  /** Lets go of the memory. */
+  stop(): void {
+    this.#segments = null;
+    this.#memory = new Uint8Array(0);
+    this.rest = 0;
+  }
+
+  #length(): number {
+    const length = this.#segments?.length[this.#index];
+    assert(length !== undefined, 'the segments of a sink hold its bytes');
+    return length;
+  }
+
+  advance(bytes: number): void {
+    this.rest -= bytes;
+    this.#at += bytes;
+    while (this.rest > 0 && this.#at >= this.#length()) {
+      this.#at -= this.#length();
+      this.#index++;
+    }
+  }
+
+  /** The next `bytes` of the payload lie in `source` from byte `from` on. Throws ERR_DIORITE_DETACHED. */
+  copy(source: Uint8Array, from: number, bytes: number): void {
+    for (let done = 0; done < bytes; ) {
+      const part = Math.min(bytes - done, this.#length() - this.#at);
+      const start = source.byteOffset + from + done;
+      const target = this.#whole();
+      const { byteOffset = [] } = this.#segments ?? {};
+      try {
+        target.set(new Uint8Array(source.buffer, start, part), (byteOffset[this.#index] ?? 0) + this.#at);
+      } catch (error) {
+        throw memoryGone('a read in flight', error);
+      }
+      done += part;
+      this.advance(part);
+    }
+  }
+
+  /**
+   * Memory for the next bytes of the payload, if they are worth a read of their own: at most `max` bytes. Null: they go
+   * through staging. Throws ERR_DIORITE_DETACHED.
+   */
+  direct(max: number): Uint8Array | null {
+    if (this.rest === 0 || this.#length() < READ_DIRECT_BYTES) return null;
+    const bytes = Math.min(max, this.rest, this.#length() - this.#at);
+    if (bytes < DIRECT_REST_BYTES) return null;
+    const from = (this.#segments?.byteOffset[this.#index] ?? 0) + this.#at;
+    const whole = this.#whole();
+    if (from + bytes > whole.length) throw memoryGone('a read in flight');
+    return whole.subarray(from, from + bytes);
+  }
+
+  /** Payload before the next piece of memory that is read into directly. */
+  bytesBeforeDirect(): number {
+    let before = 0;
+    for (let i = this.#index, at = this.#at; before < this.rest; i++) {
+      const length = this.#segments?.length[i] ?? 0;
+      if (length >= READ_DIRECT_BYTES) return before;
+      before += length - at;
+      at = 0;
+    }
+    return this.rest;
+  }
+
+  #whole(): Uint8Array {
+    const buffer = this.#segments?.buffer[this.#index];
+    assert(buffer !== null && buffer !== undefined, 'each segment of a sink has memory');
+    if (this.#memory.buffer !== buffer) {
+      try {
+        this.#memory = new Uint8Array(buffer);
+      } catch (error) {
+        throw memoryGone('a read in flight', error);
+      }
+    }
+    return this.#memory;
+  }
+}

@@ -1,0 +1,161 @@
+// The transport over TCP: node:net, reading straight into the memory that its user names.
+import { randomInt } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { assert } from '../../../base/assert.js';
+import { systemError } from './rejections.js';
+import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
+
+/** The range that Linux's own client takes: above the ports that /etc/services knows (include/linux/sunrpc/xprtsock.h). */
+const RESERVED_PORT_MIN = 665;
+const RESERVED_PORT_MAX = 1023;
+
+/** Ports that are tried before one that is not reserved is taken. */
+const RESERVED_PORT_TRIES = 32;
+
+const ZEROS = Buffer.alloc(4);
+
+export const connectTcp: MakeTransport = (address, user) => new TcpTransport(address, user);
+
+function nothing(): void {}
+
+class TcpTransport implements Transport {
+  readonly #address: Address;
+  readonly #user: TransportUser;
+  #socket: Socket;
+  readonly #deadline: NodeJS.Timeout;
+  #connected = false;
+  #ended = false;
+  #portTries = 0;
+  #kept = true;
+  readonly #sent: () => void = () => {
+    if (!this.#ended) this.#user.sent();
+  };
+
+  constructor(address: Address, user: TransportUser) {
+    this.#address = address;
+    this.#user = user;
+    this.#deadline = setTimeout(() => {
+      this.#end(systemError('ETIMEDOUT', `no connection to ${addressName(address)} in ${address.timeoutMs} ms`));
+    }, address.timeoutMs);
+    this.#socket = this.#open(address.privilegedPort);
+  }
+
+  #open(reserved: boolean): Socket {
+    const { host, port } = this.#address;
+    const socket = connect({
+      host,
+      port,
+      ...(reserved ? { localPort: randomInt(RESERVED_PORT_MIN, RESERVED_PORT_MAX + 1) } : {}),
+      noDelay: true,
+      onread: {
+        buffer: () => this.#user.nextBuffer(),
+        callback: (bytes) => {
+          if (!this.#ended) this.#user.received(bytes);
+          return true;
+        },
+      },
+    });
+    socket.on('connect', () => this.#onConnect());
+    socket.on('error', (error) => this.#onError(error, reserved));
+    socket.on('end', () => this.#end(systemError('ECONNRESET', `${addressName(this.#address)} closed the connection`)));
+    socket.on('close', () => this.#onClose(socket));
+    return socket;
+  }
+
+  #onConnect(): void {
+    if (this.#ended) return;
+    clearTimeout(this.#deadline);
+    this.#connected = true;
+    this.#user.connected();
+  }
+
+  #onError(error: Error, reserved: boolean): void {
+    if (this.#ended) return;
+    if (!this.#connected && reserved) {
+      const again = reservedPortFailed(error);
+      if (again !== null) {
+        this.#socket.destroy();
+        this.#socket = this.#open(again === 'other' && ++this.#portTries < RESERVED_PORT_TRIES);
+        this.keepAlive(this.#kept);
+        return;
+      }
+    }
+    this.#end(this.#broken(error));
+  }
+
+  #broken(error: Error): Error {
+    const name = addressName(this.#address);
+    const { code = 'EIO' } = firstOf(error);
+    return systemError(code, this.#connected ? `the connection to ${name} broke` : `no connection to ${name}`, error);
+  }
+
+  #onClose(socket: Socket): void {
+    // A socket that made way for one with another port is not the end.
+    if (socket === this.#socket)
+      this.#end(systemError('ECONNRESET', `the connection to ${addressName(this.#address)} is closed`));
+  }
+
+  #end(error: Error): void {
+    if (this.#ended) return;
+    this.destroy();
+    this.#user.closed(error);
+  }
+
+  send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void {
+    assert(this.#connected && !this.#ended, 'only a connection sends');
+    const socket = this.#socket;
+    if (payload.length === 0) {
+      socket.write(head, this.#sent);
+      return;
+    }
+    // Corked writes leave as one writev, of which only the last tells.
+    const last = payload.length - 1;
+    socket.cork();
+    socket.write(head, nothing);
+    for (let i = 0; i < last; i++) socket.write(payload[i] as Uint8Array, nothing);
+    socket.write(payload[last] as Uint8Array, padding === 0 ? this.#sent : nothing);
+    if (padding > 0) socket.write(ZEROS.subarray(0, padding), this.#sent);
+    socket.uncork();
+  }
+
+  destroy(then?: () => void): void {
+    this.#ended = true;
+    clearTimeout(this.#deadline);
+    const socket = this.#socket;
+    if (then !== undefined) {
+      if (socket.closed) queueMicrotask(then);
+      else socket.once('close', then);
+    }
+    // Closes the descriptor before it returns: libuv neither reads nor writes from then on.
+    socket.destroy();
+  }
+
+  keepAlive(keep: boolean): void {
+    this.#kept = keep;
+    if (keep) this.#socket.ref();
+    else this.#socket.unref();
+    if (keep) this.#deadline.ref();
+    else this.#deadline.unref();
+  }
+}
+
+interface SystemError extends Error {
+  readonly code?: string;
+  readonly syscall?: string;
+}
+
+/** Of several addresses of a host, the first one's. */
+function firstOf(error: Error): SystemError {
+  const [first] = error instanceof AggregateError ? error.errors : [error];
+  return first instanceof Error ? first : error;
+}
+
+/**
+ * `other`: the port is taken, or was a moment ago for the same server. `none`: this process may not have one. Null: it
+ * is not the port's fault.
+ */
+function reservedPortFailed(error: Error): 'other' | 'none' | null {
+  const { code, syscall } = firstOf(error);
+  if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return 'other';
+  return syscall === 'bind' ? 'none' : null;
+}
