@@ -12,6 +12,8 @@ export type Direction = 'read' | 'write';
 export interface Limits {
   /** What the address of every segment must be a multiple of. */
   readonly memoryAlignment: number;
+  /** Memory is handed over as a view: nobody needs to know where it lies (a socket). Then memoryAlignment is 1. */
+  readonly anyMemory?: boolean;
   /** What the offset of a request, and the length of each of its segments, must be a multiple of. */
   readonly offsetAlignment: number;
   /**
@@ -41,6 +43,7 @@ export function limitsProblem(limits: Limits, offset: number): string | null {
   if (!isPowerOfTwo(memoryAlignment)) return 'memoryAlignment must be a power of two';
   // Pages are all that is known of where memory lies.
   if (memoryAlignment > PAGE_SIZE) return `memoryAlignment must be at most ${PAGE_SIZE}`;
+  if (limits.anyMemory === true && memoryAlignment !== 1) return 'anyMemory goes with a memoryAlignment of 1';
   if (!isPowerOfTwo(offsetAlignment)) return 'offsetAlignment must be a power of two';
   if (!isPowerOfTwo(endAlignment)) return 'endAlignment must be a power of two';
   if (endAlignment < offsetAlignment) return 'endAlignment must be at least offsetAlignment';

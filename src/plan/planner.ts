@@ -316,7 +316,7 @@ export class Planner {
   /** Splits a run into head, body and tail, and takes them. Returns how much it took before the segments ran out. */
   #split(request: PlannedRequest, limits: Limits, buffer: ArrayBufferLike, byteOffset: number, length: number): number {
     if (this.#asItLies && !this.#isDiscard) return this.#take(request, limits, buffer, byteOffset, length) ? length : 0;
-    const inPage = this.#inPage(buffer);
+    const inPage = limits.anyMemory === true ? 0 : this.#inPage(buffer);
     if (inPage < 0) return this.#copy(request, limits, length, 'unknownBytes') ? length : 0;
     // The first byte where both alignments hold, if there is one: the coarser says where, the finer must agree there.
     const grid = limits.offsetAlignment - 1;

@@ -352,6 +352,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
 function limitsOf(maxBytes: number, bestBytes: number): Limits {
   return {
     memoryAlignment: 1,
+    anyMemory: true,
     offsetAlignment: 1,
     endAlignment: 1,
     maxBytes,
