@@ -171,7 +171,8 @@ export class NfsStatusError extends DioriteError {
   }
 }
 
-function errnoOf(code: string): number | undefined {
+/** −errno, as Node's errors have it; undefined where this machine has no such number. */
+export function errnoOf(code: string): number | undefined {
   const numbers: Readonly<Record<string, number>> = constants.errno;
   const found = numbers[code] ?? (process.platform === 'linux' ? LINUX_ERRNO[code] : undefined);
   return found === undefined ? undefined : -found;

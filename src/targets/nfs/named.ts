@@ -1,0 +1,43 @@
+// Errors in Node's shape: what was called with which path, and on which server and export.
+import { DioriteError } from '../../base/errors.js';
+
+export interface Named {
+  /** As node:fs has it: `open`, `rename` … */
+  readonly syscall: string;
+  /** As the caller gave it. */
+  readonly path: string;
+  readonly dest?: string | undefined;
+  /** The URL of what the paths begin at, without its options; absent: `path` is a URL itself. */
+  readonly url?: string | undefined;
+}
+
+/** Errors of arguments and of the library itself say enough as they are. */
+function isAnswer(error: unknown): error is DioriteError {
+  return error instanceof DioriteError && /^E[A-Z0-9]+$/.test(error.code);
+}
+
+export function namedError(error: DioriteError, { syscall, path, dest, url }: Named): DioriteError {
+  const { code, errno, message } = error;
+  const where = url === undefined ? '' : ` in ${url}`;
+  const what = dest === undefined ? `'${path}'` : `'${path}' -> '${dest}'`;
+  return new DioriteError(`${code}: ${message}, ${syscall} ${what}${where}`, {
+    code,
+    errno,
+    syscall,
+    path,
+    dest,
+    cause: error,
+  });
+}
+
+/**
+ * `ENOENT: host:2049: LOOKUP "x": NFS4ERR_NOENT (2): no such file or directory, open 'dir/x' in nfs://host/export`: with
+ * `code`, `errno`, `syscall`, `path` and `dest` as node:fs has them; `cause` is what the protocol rejected with.
+ */
+export async function named<T>(names: Named, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isAnswer(error) ? namedError(error, names) : error;
+  }
+}
