@@ -57,14 +57,24 @@ export class FakeContent {
     this.#durableSize = size;
   }
 
-  commit(): void {
+  /** Makes a range durable, to the byte. */
+  commit(offset = 0, length: number = Number.POSITIVE_INFINITY): void {
     for (const block of this.#dirty) {
+      const start = block * BLOCK_BYTES;
+      const from = Math.max(offset, start);
+      const to = Math.min(offset + length, start + BLOCK_BYTES, this.size);
+      if (from >= to) continue;
       const bytes = this.#now.get(block);
+      if (from > start || to < Math.min(start + BLOCK_BYTES, this.size)) {
+        const piece = bytes?.subarray(from - start, to - start) ?? new Uint8Array(to - from);
+        this.#blockOf(this.#durable, block).set(piece, from - start);
+        continue;
+      }
       if (bytes === undefined) this.#durable.delete(block);
       else this.#durable.set(block, bytes);
+      this.#dirty.delete(block);
     }
-    this.#dirty.clear();
-    this.#durableSize = this.size;
+    this.#durableSize = Math.max(this.#durableSize, Math.min(this.size, offset + length));
   }
 
   /** What was not committed is gone. */
@@ -108,6 +118,16 @@ export class FakeContent {
   bytes(): Uint8Array {
     const all = new Uint8Array(this.size);
     this.read(0, all);
+    return all;
+  }
+
+  /** What would be there after a crash. */
+  durableBytes(): Uint8Array {
+    const all = new Uint8Array(this.#durableSize);
+    eachBlock(0, all.length, (block, from, at, length) => {
+      const bytes = this.#durable.get(block);
+      if (bytes !== undefined) all.set(bytes.subarray(from, from + length), at);
+    });
     return all;
   }
 
