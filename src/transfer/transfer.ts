@@ -460,7 +460,8 @@ class Transfer extends Account implements RequestOwner {
     this.#moveCaller(bytes);
     const target = this.#target;
     const { dsync, stable: asked } = this.#options;
-    const stable = this.#direction === 'write' && (dsync === true || (target.durable === 'answer' && asked !== false));
+    const isDurable = dsync === true || (target.durable === 'answer' && asked !== false);
+    const stable = this.#direction === 'write' && target.durable !== 'never' && isDurable;
     const io = target.ioMode(this.#direction);
     this.#resolve(new MovedAll(this.offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable));
   }

@@ -22,15 +22,21 @@ const EIO = -5;
 const OPS = { read: [Op.READ], write: [Op.WRITE], sync: [Op.FSYNC, Op.FDATASYNC] } as const;
 
 /** Counts what goes to the engine, and answers one operation with EIO instead. */
-function judgeOf({ fails }: OpenOptions): (operation: { readonly op: Op }) => Verdict {
+export function judgeOf({ fails }: OpenOptions): (operation: { readonly op: Op }) => Verdict {
   if (fails === undefined) return () => undefined;
   const ops: readonly Op[] = OPS[fails.on];
   let count = 0;
   return ({ op }) => (ops.includes(op) && ++count === fails.at ? { result: EIO } : undefined);
 }
 
-async function openTarget(t: TestContext, engine: Engine, io: IoOption, path: string): Promise<FileTarget> {
-  const descriptors = await Descriptors.open(path, parseFlags('r+'), undefined);
+export async function openTarget(
+  t: TestContext,
+  engine: Engine,
+  io: IoOption,
+  path: string,
+  flags = 'r+',
+): Promise<FileTarget> {
+  const descriptors = await Descriptors.open(path, parseFlags(flags), undefined);
   const facts = discover(descriptors.fd, path, descriptors.stats, false);
   const notDirect = { ...facts.notDirect };
   if (io === 'direct' || io === 'prefer-direct') {

@@ -51,7 +51,7 @@ export class FileTarget implements FileLike {
   readonly engine: Engine;
   readonly holes?: FileHoles;
   readonly bestDepth: number;
-  readonly durable: 'answer' | 'sync';
+  readonly durable: 'answer' | 'sync' | 'never';
   readonly #descriptors: Descriptors;
   readonly #inode: Inode;
   readonly #io: IoOption;
@@ -65,6 +65,8 @@ export class FileTarget implements FileLike {
   readonly #wasDirect = { read: false, write: false };
   readonly #cached = { read: false, write: false };
   #size: number;
+  /** Of a stream: a read has met its end. */
+  #hasEnded = false;
   #cloned = false;
   #inFlight = 0;
   #closed: Promise<void> | null = null;
@@ -86,7 +88,8 @@ export class FileTarget implements FileLike {
     this.#limits = { read: limitsOf('read'), write: limitsOf('write') };
     // O_APPEND and streams: each write goes where the kernel says, so they go one after the other.
     this.bestDepth = descriptors.appends || !this.seekable ? 1 : Math.min(DEPTH_BEST, engine.depth);
-    this.durable = descriptors.synchronous ? 'answer' : 'sync';
+    if (this.seekable) this.durable = descriptors.synchronous ? 'answer' : 'sync';
+    else this.durable = 'never';
     this.#size = facts.kind === 'block' ? facts.deviceBytes : descriptors.stats.size;
     this.#ends = new EndWriter({
       target: this,
@@ -97,16 +100,16 @@ export class FileTarget implements FileLike {
       rewrite: this.#io === 'direct',
     });
     abandoned.register(this, { descriptors, inode: this.#inode, name: this.name }, this);
-    if (engine.supports(Op.SEEK_DATA)) this.holes = new FileHoles(this, descriptors, engine);
+    if (engine.supports(Op.SEEK_DATA) && this.seekable) this.holes = new FileHoles(this, descriptors, engine);
   }
 
   get seekable(): boolean {
     return this.facts.kind !== 'stream';
   }
 
-  /** As of the last look: a file may have grown since. */
+  /** As of the last look: a file may have grown since. Of a stream: what it gave before it ended. */
   get size(): number | undefined {
-    return this.seekable ? this.#size : undefined;
+    return this.seekable || this.#hasEnded ? this.#size : undefined;
   }
 
   /** The caller's own descriptor. */
@@ -237,7 +240,7 @@ export class FileTarget implements FileLike {
     operation.offset = this.seekable ? request.offset : -1;
     operation.length = request.bytes;
     operation.flags = flags;
-    if (request.dsync && request.direction === 'write' && this.#writesDurably) operation.flags |= RWF_DSYNC;
+    if (this.#isDurable(request) && this.#writesDurably) operation.flags |= RWF_DSYNC;
     operation.segments = request.segments;
     operation.buffered = !direct;
     operation.instead = false;
@@ -286,12 +289,17 @@ export class FileTarget implements FileLike {
     this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine);
   }
 
+  /** Nothing is durable in a stream, whatever is asked. */
+  #isDurable(request: Request): boolean {
+    return request.dsync && request.direction === 'write' && this.durable !== 'never';
+  }
+
   get #writesDurably(): boolean {
     return this.engine.supports(Op.WRITE, RWF_DSYNC);
   }
 
   #moved(request: Request, result: number): void {
-    const isLeft = request.dsync && request.direction === 'write' && result > 0 && !this.#writesDurably;
+    const isLeft = this.#isDurable(request) && result > 0 && !this.#writesDurably;
     if (isLeft) void this.#syncAfter(request, result);
     else this.#answer(request, result);
   }
@@ -308,8 +316,16 @@ export class FileTarget implements FileLike {
     if (result > 0 && request.direction === 'write') this.#noteWritten(request, result);
     if (result === request.bytes) return this.#finish(request, () => request.answer(result, 'continue'));
     if (request.direction === 'write') return this.#finish(request, () => request.answer(result, 'continue'));
-    if (result === 0) return this.#finish(request, () => request.answer(0, 'end'));
+    if (result === 0) return this.#answerEnd(request);
     this.#answerShortRead(request, result);
+  }
+
+  #answerEnd(request: Request): void {
+    if (!this.seekable) {
+      this.#size = request.offset;
+      this.#hasEnded = true;
+    }
+    this.#finish(request, () => request.answer(0, 'end'));
   }
 
   /**
