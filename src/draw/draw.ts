@@ -97,6 +97,18 @@ function ranges(requests: readonly PlanRequest[]): string[] {
   });
 }
 
+/** Lines that the pieces of a request get: more say no more. */
+const PIECE_LINES = 4;
+
+/** Under a request that gathers what lies apart in the range: where its pieces lie there, in the order of their unit. */
+function piecesOf({ pieces }: PlanRequest): Row[] {
+  if (pieces.length < 2) return [];
+  const drawn = pieces.slice(0, PIECE_LINES);
+  const rows = drawn.map(({ offset, bytes }) => ['', `  bytes ${offset} … ${offset + bytes}`, size(bytes)]);
+  const more = pieces.length - drawn.length;
+  return more === 0 ? rows : [...rows, ['', `  … ${counted(more, 'piece')} more`]];
+}
+
 export interface Drawn {
   readonly direction: string;
   readonly offset: number;
@@ -121,14 +133,17 @@ export function draw(plan: Drawn): string {
   const lines = [`${direction} of ${size(bytes)}, ${offset} … ${offset + bytes}, ${memory}`];
   if (requests.length === 0) return lines[0] ?? '';
   const where = ranges(requests);
-  const rows = requests.map((request, i) => [
-    String(request.index),
-    where[i] ?? '',
-    size(request.bytes),
-    request.route,
-    memoryOf(request),
-    copiedOf(request),
-    inWords(request.cut, request.route),
+  const rows = requests.flatMap((request, i) => [
+    [
+      String(request.index),
+      where[i] ?? '',
+      size(request.bytes),
+      request.route,
+      memoryOf(request),
+      copiedOf(request),
+      inWords(request.cut, request.route),
+    ],
+    ...piecesOf(request),
   ]);
   lines.push(
     '',

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { IovIter } from '../iter/iov-iter.js';
 import { DISK, Places, SOCKET } from '../plan/fixtures.test.js';
+import { Stripes } from '../targets/striping.js';
 import { type PlanOptions, plan } from './plan.js';
 
 const MiB = 2 ** 20;
@@ -136,6 +137,34 @@ write of 12.1 KiB, 100 … 12488, from 1 segment of memory
     assert.doesNotMatch(made.toString({ requests: 30 }), / more$/m);
     assert.equal(inspect(made), String(made));
     assert.throws(() => made.toString({ requests: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  });
+
+  it('of units that gather what is apart in the range, piece by piece, as many as tell', () => {
+    const KiB = 1024;
+    const layout = new Stripes(
+      { stripeUnitBytes: 4 * KiB, stripeCount: 2, objectBytes: 64 * KiB },
+      (object) => `obj.${object}`,
+    ).layout;
+    const made = plan(new Uint8Array(44 * KiB), { ...write, limits: SOCKET, layout });
+    const [first, second] = [...made];
+    assert.deepEqual(
+      first?.pieces,
+      [0, 8, 16, 24, 32, 40].map((at) => ({ offset: at * KiB, bytes: 4 * KiB })),
+    );
+    assert.equal(second?.pieces.length, 5);
+    assert.ok(Object.isFrozen(first.pieces) && first.pieces.every(Object.isFrozen));
+    const lines = String(made).split('\n').slice(2, 11);
+    assert.deepEqual(lines, [
+      '  #  target, from … to before    size  route   memory      copied  ends because',
+      '  0  obj.0 0 … 24576           24 KiB  direct  6 segments  -       its unit ends',
+      '       bytes 0 … 4096           4 KiB',
+      '       bytes 8192 … 12288       4 KiB',
+      '       bytes 16384 … 20480      4 KiB',
+      '       bytes 24576 … 28672      4 KiB',
+      '       … 2 pieces more',
+      '  1  obj.1 0 … 20480           20 KiB  direct  5 segments  -       the range ends',
+      '       bytes 4096 … 8192        4 KiB',
+    ]);
   });
 
   it('names units, and draws nothing as one line', () => {

@@ -3,7 +3,7 @@ import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import { hostPageSource } from '../iter/host-pages.js';
 import { IovIter } from '../iter/iov-iter.js';
-import type { Layout } from '../plan/layout.js';
+import type { Layout, Piece } from '../plan/layout.js';
 import { type Direction, type Limits, limitsProblem } from '../plan/limits.js';
 import { Planner } from '../plan/planner.js';
 import { type CopiedWhy, type Cut, PlannedRequest, type Route } from '../plan/request.js';
@@ -41,6 +41,9 @@ export interface PlanRequest {
   readonly bytes: number;
   readonly payloadOffset: number;
   readonly payloadBytes: number;
+  readonly headPadBytes: number;
+  /** Where the payload lies in the range, in the order of its unit: a file's is one piece. */
+  readonly pieces: readonly Piece[];
   readonly segments: readonly PlanSegment[];
   readonly stagedBytes: number;
   readonly copiedBytes: number;
@@ -176,7 +179,10 @@ function checkedLimits(limits: PlanOptions['limits']): (offset: number, directio
 }
 
 function described(request: PlannedRequest, index: number): PlanRequest {
-  const { direction, route, unit, offset, bytes, payloadOffset, payloadBytes, stagedBytes, copiedBytes, cut } = request;
+  const { direction, route, unit, offset, bytes, payloadOffset, payloadBytes, headPadBytes } = request;
+  const { stagedBytes, copiedBytes, cut } = request;
+  const pieces: Piece[] = [];
+  request.eachPiece(0, payloadBytes, (at, length) => pieces.push(Object.freeze({ offset: at, bytes: length })));
   const segments: PlanSegment[] = [];
   for (let i = 0; i < request.segments.count; i++) {
     const { buffer, byteOffset, length, staged } = request.segments;
@@ -198,6 +204,8 @@ function described(request: PlannedRequest, index: number): PlanRequest {
     bytes,
     payloadOffset,
     payloadBytes,
+    headPadBytes,
+    pieces: Object.freeze(pieces),
     segments: Object.freeze(segments),
     stagedBytes,
     copiedBytes,

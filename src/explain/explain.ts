@@ -2,6 +2,7 @@
 import { errors } from '../base/errors.js';
 import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
 import { plan } from '../draw/plan.js';
+import type { Layout } from '../plan/layout.js';
 import { type Direction, type Limits, limitsProblem } from '../plan/limits.js';
 import { Explanation } from './explanation.js';
 import { LIMIT_NAMES, type LimitWishes, limitsWith, USUAL_DISK } from './limits.js';
@@ -26,6 +27,8 @@ export interface ExplainOptions {
   readonly offset?: number | bigint | undefined;
   /** Default 'write'. */
   readonly direction?: Direction | undefined;
+  /** Of a target of several units: which of them hold a range (diorite/plan). By default the target is one. */
+  readonly layout?: Layout | undefined;
   /** wsize and rsize of the NFS client that is compared with. Default 1 MiB. */
   readonly nfsBytes?: number | undefined;
   /** The stripe unit of the CephFS file that is compared with. Default 4 MiB. */
@@ -51,7 +54,7 @@ export async function explain(options: ExplainOptions): Promise<Explanation> {
   const stripeUnitBytes = multipleOf(options.stripeUnitBytes ?? CEPH_STRIPE_UNIT_BYTES, 2 ** 16, 'stripeUnitBytes');
   const { limits, limitsFrom } = await limitsOf(options, direction, offset);
   const memory = simulate(vectors);
-  const laid = plan(memory, { offset, direction, limits, pages: SIMULATED_PAGES });
+  const laid = plan(memory, { offset, direction, limits, pages: SIMULATED_PAGES, layout: options.layout });
   const asked = limits;
   const peers = peersOf({ vectors, offset, bytes, direction, asked, rpcBytes, stripeUnitBytes });
   const described = typeof options.vectors === 'string' ? options.vectors : null;

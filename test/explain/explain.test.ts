@@ -8,6 +8,7 @@ import { limitsWith, USUAL_DISK } from '../../src/explain/limits.js';
 import { explain } from '../../src/index.js';
 import { limitsProblem } from '../../src/plan/limits.js';
 import { BEST_BYTES_DEFAULT, directLimits } from '../../src/targets/file/limits.js';
+import { Stripes } from '../../src/targets/striping.js';
 import type { FileFacts } from '../../src/transfer/facts.js';
 import { type Random, withSeed } from '../support/random.js';
 import { tempDirectory } from '../support/temp.js';
@@ -172,4 +173,36 @@ describe('arguments', () => {
       await assert.rejects(explain(options as ExplainOptions), { code, message });
     });
   }
+});
+
+test('a target of several units: every byte of the range has its memory, whatever unit it goes to', async () => {
+  const stripes = new Stripes({ stripeUnitBytes: 5000, stripeCount: 3, objectBytes: 20_000 }, (object) => `o${object}`);
+  const vectors = '3x5000@shuffled,0,40x512@scattered,7x3000';
+  for (const direction of ['write', 'read'] as const)
+    for (const memoryAlignment of [1, 512]) {
+      const limits = { bestBytes: 16_384, memoryAlignment, offsetAlignment: 1, endAlignment: 1 };
+      const explanation = await explain({ vectors, direction, offset: 1234, limits, layout: stripes.layout });
+      const places = explanation.vectors.flatMap(({ offset, size }) =>
+        Array.from({ length: size }, (_, i) => offset + i),
+      );
+      const told: number[] = [];
+      let gathers = 0;
+      for (const { unit, pieces, segments, payloadBytes, headPadBytes } of explanation.requests(1000)) {
+        assert.match(unit, /^o\d+$/);
+        assert.equal(headPadBytes, 0);
+        const memory = segments.flatMap((segment) =>
+          segment.memory.flatMap(({ offset, bytes }) => Array.from({ length: bytes }, (_, i) => offset + i)),
+        );
+        assert.equal(memory.length, payloadBytes);
+        if (pieces.length > 1) gathers++;
+        for (const { offset, bytes } of pieces)
+          for (let i = 0; i < bytes; i++) told[offset - 1234 + i] = memory.shift() ?? -1;
+      }
+      assert.deepEqual(told, places);
+      assert.ok(gathers > 0);
+      assert.match(String(explanation), /^ +bytes \d+ … \d+ /m);
+      const picture = explanation.toSvg();
+      checkedSvg(picture);
+      assert.match(picture, /gathers \d+ pieces of the range/);
+    }
 });

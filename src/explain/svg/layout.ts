@@ -88,7 +88,7 @@ function laySegments(
     const at = places[i];
     if (at === undefined) continue;
     // Bytes that nobody asked for stand before or behind the payload.
-    const head = Math.min(segment.padBytes, Math.max(0, request.payloadOffset - segment.offset));
+    const head = Math.min(segment.padBytes, Math.max(0, request.offset + request.headPadBytes - segment.offset));
     const payload = segment.bytes - segment.padBytes;
     segments.push({ how: 'pad', at: within(at, 0, head, segment.bytes) });
     segments.push({ how: segment.how, at: within(at, head, head + payload, segment.bytes) });

@@ -119,25 +119,19 @@ export function targetColumn(requests: readonly ExplainedRequest[], drawing: Dra
 }
 
 function label(request: ExplainedRequest, y: number): string[] {
-  const { index, route, bytes, offset, segments, copiedBytes, copiedWhy } = request;
+  const { index, route, bytes, unit, offset, segments, copiedBytes, copiedWhy } = request;
+  const place = `${unit === '' ? '' : `${unit} `}${grouped(offset)} … ${grouped(offset + bytes)}`;
   const pieces = segments.reduce((sum, segment) => sum + segment.memory.length, 0);
   const from = pieces === segments.length ? '' : ` of ${counted(pieces, 'piece')}`;
   const title = `${size(bytes)}, ${route === 'end' ? 'an end' : 'direct'}`;
   const lines = [
     text(LABELS, y + 14, `#${index}`, { size: 14, fill: MUTED }),
     text(LABELS + 18 + 9 * String(index).length, y + 14, title, { size: 14, weight: 600 }),
-    text(
-      LABELS,
-      y + 31,
-      `${grouped(offset)} … ${grouped(offset + bytes)}; ${counted(segments.length, 'segment')}${from}`,
-      {
-        size: 12,
-        fill: MUTED,
-      },
-    ),
+    text(LABELS, y + 31, `${place}; ${counted(segments.length, 'segment')}${from}`, { size: 12, fill: MUTED }),
   ];
   const notes: string[] = [];
   if (copiedBytes > 0) notes.push(`${size(copiedBytes)} copied: ${reasons(copiedWhy)}`);
+  if (request.pieces.length > 1) notes.push(`gathers ${counted(request.pieces.length, 'piece')} of the range`);
   if (bytes > request.payloadBytes) notes.push(`widened by ${size(bytes - request.payloadBytes)}`);
   if (notes.length > 0) lines.push(text(LABELS, y + 48, notes.join('; '), { size: 12, fill: '#8a4f06' }));
   return lines;
