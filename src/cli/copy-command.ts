@@ -21,6 +21,7 @@ import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
 import { ProgressBar } from './progress.js';
+import { URL_HELP } from './url-help.js';
 
 const OPTIONS: OptionKinds = {
   force: { type: 'boolean', short: 'f' },
@@ -44,6 +45,9 @@ written in place and are never replaced.
 Several destinations get the bytes of one reading; each is written at its own pace, within bounded memory, and published
 by itself. One that fails is told of and leaves no file; the others go on, and the exit status is ${EXIT.someFailed}.
 
+SOURCE and DESTINATION may be URLs of files on NFS servers, in any mixture. Between two files of one server that offers
+it (NFS 4.2) the server copies by itself, and no bytes come here; the result's io says so.
+
 Options:
   -f, --force          replace existing files; write to block devices
       --verify         read the copy back past the page cache, before it is published, and compare checksums
@@ -60,6 +64,8 @@ Options:
 
 ${exitCodesText()}
 A block device that was written in part stays so: there is no old content to go back to.
+
+${URL_HELP}
 `;
 
 type Signalled = 'SIGINT' | 'SIGTERM' | 'SIGHUP';

@@ -1,9 +1,10 @@
 // `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
-import type { ProbeResult } from '../copy/probe.js';
+import type { ProbedServer, ProbeResult } from '../copy/probe.js';
 import { exactly, type OptionKinds, parseArguments } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatList, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
+import { URL_HELP } from './url-help.js';
 
 const OPTIONS: OptionKinds = { json: { type: 'boolean' } };
 
@@ -12,9 +13,14 @@ const HELP = `Usage: diorite probe PATH [--json]
 Says what direct I/O asks for at PATH (a file, a directory or a block device) and where that was learnt, what the
 device under it takes, which engine is used and why not the other, and what this machine can do. Nothing is written.
 
+PATH may be a URL of an NFS server: which version it speaks, what one READ and one WRITE carry, which operations it
+offers, and how long a call takes there and back.
+
 Options:
       --json  print the result as one JSON object on standard output
   -h, --help  this text
+
+${URL_HELP}
 
 ${exitCodesText()}
 `;
@@ -91,8 +97,39 @@ function aboutMachine({ machine, capabilities }: ProbeResult): string {
   );
 }
 
+function aboutRemotePath({ path, kind, fileSystem }: ProbeResult): string {
+  const rows: Row[] = [
+    ['kind', kind],
+    ['store', fileSystem.name],
+    ['alignment', 'none: any byte, from any memory'],
+  ];
+  if (fileSystem.freeBytes >= 0) rows.push(['free', formatBytes(fileSystem.freeBytes)]);
+  return section(path, rows);
+}
+
+function aboutServer({ name, protocol, version, limits, operations, roundTripMs }: ProbedServer): string {
+  const names = (offered: boolean): string => {
+    const found = Object.entries(operations).flatMap(([operation, has]) => (has === offered ? [operation] : []));
+    return found.length === 0 ? 'none' : formatList(found, LIST_COLUMNS);
+  };
+  const each = (most: number, best: number): string => `up to ${formatBytes(most)}, best ${formatBytes(best)}`;
+  return section('server', [
+    ['name', name],
+    ['protocol', `${protocol} ${version}`],
+    ['one READ', each(limits.readBytesMax, limits.readBytesBest)],
+    ['one WRITE', each(limits.writeBytesMax, limits.writeBytesBest)],
+    ['largest file', formatBytes(limits.fileBytesMax)],
+    ['offers', names(true)],
+    ['does not offer', names(false)],
+    ['round trip', `${roundTripMs.toFixed(3)} ms`],
+  ]);
+}
+
 export function describeProbe(result: ProbeResult): string {
-  const parts = [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutMachine].map((about) => about(result));
+  const parts =
+    result.server === undefined
+      ? [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutMachine].map((about) => about(result))
+      : [aboutRemotePath(result), aboutServer(result.server)];
   if (result.notes.length > 0) parts.push(`${result.notes.join('\n')}\n`);
   return parts.join('\n');
 }

@@ -34,6 +34,8 @@ export interface Destination extends Sink {
    * rejects with ERR_DIORITE_VERIFIER, the extents that were lost are written again, and it is asked again.
    */
   settle(bytes: number, readBack: boolean): Promise<void>;
+  /** Nothing was ever written to a part of the extents that are told as lost: it is a hole, and may stay one. */
+  notWritten?(range: DataRange): void;
   ioMode(): IoMode;
   /** Makes it durable and visible under its name. Returns whether bytes and name are on stable storage. */
   publish(): Promise<boolean>;

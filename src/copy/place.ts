@@ -1,8 +1,9 @@
-// What copy() asks of a scheme: how names are understood, sources opened, destinations begun. A folder for each.
+// What copy() and probe() ask of a scheme: how names are understood, sources opened, destinations begun.
 import type { Stats } from 'node:fs';
 import type { File } from '../handle/file.js';
 import type { Destination } from './destination.js';
 import type { CopySettings } from './options.js';
+import type { ProbeResult } from './probe.js';
 import type { Source } from './source.js';
 
 /** A name, and what it stands for; null: nothing yet. */
@@ -20,7 +21,7 @@ export type Resolved = { readonly place: Place; readonly path: string } & (
 /** How a file is opened to be read; what a scheme has no choice in, it ignores. */
 export type OpenSettings = Pick<CopySettings, 'io' | 'engine' | 'requestBytes'>;
 
-/** One for each scheme of a copy, for as long as the copy lasts. Names are those that its scheme has: paths, URLs. */
+/** One for each scheme, for as long as a copy lasts; a folder for each. Names are those that its scheme has: paths, URLs. */
 export interface Place {
   /** What a source of that name is called inside a destination that is a directory. */
   baseName(name: string): string;
@@ -38,6 +39,7 @@ export interface Place {
   identity(there: There): Promise<string>;
   /** Whether one is the other, or lies somewhere under it. */
   overlap(one: There, other: There): Promise<boolean>;
+  probe(name: string): Promise<ProbeResult>;
   /** After all that was opened was closed. */
   close(): Promise<void>;
 }

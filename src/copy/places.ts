@@ -1,4 +1,4 @@
-// The table of schemes that copy() knows, a line for each, and names taken apart by it.
+// The table of schemes that copy() and probe() know, a line for each, and names taken apart by it.
 import { fileURLToPath } from 'node:url';
 import { errors } from '../base/errors.js';
 import { toUrl } from '../open.js';
@@ -9,7 +9,7 @@ const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
   'file:': async () => new (await import('./local/local-place.js')).LocalPlace(),
 };
 
-/** A name of its scheme: a path for `file:`, the whole URL otherwise. */
+/** A name of its scheme: a path for `file:`, the whole URL otherwise, as it was given. */
 export interface Location {
   readonly scheme: string;
   readonly name: string;
@@ -30,7 +30,8 @@ export function toLocation(value: unknown, argument: string): Location {
       `a path or a URL with one of the schemes ${Object.keys(PLACES).join(', ')}`,
       url.href,
     );
-  return { scheme: url.protocol, name: url.href };
+  // The text: a URL has dropped `..` already, which a server's links may make into something else.
+  return { scheme: url.protocol, name: typeof value === 'string' ? value : url.href };
 }
 
 /** A path as node:fs takes it, as a string. */

@@ -1,17 +1,33 @@
-// probe(): what direct I/O asks for at a path, where that was learnt, and what this machine can do. Writes nothing.
-import { close, constants, fstat, open as openFd, type Stats } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { release } from 'node:os';
-import { isatty } from 'node:tty';
-import { promisify } from 'node:util';
-import { addonProblem } from '../memory/addon.js';
-import { chooseEngine, uringFeatures } from '../targets/file/engines/choose.js';
-import { discover } from '../targets/file/facts.js';
+// probe(): what direct I/O asks for at a path, where that was learnt, and what there is to know of machine or server.
 import type { FileFacts, Learnt } from '../transfer/facts.js';
-import { type Capability, capabilities } from './capabilities.js';
-import { type DeviceFacts, deviceFacts } from './device.js';
 import type { Path } from './options.js';
-import { toLocation } from './places.js';
+import { Places, toLocation } from './places.js';
+
+/** `natively`; `slowly`: another way, at a cost; `refused`: with ERR_DIORITE_UNSUPPORTED, by name. */
+export type How = 'natively' | 'slowly' | 'refused';
+
+export interface Capability {
+  readonly name: string;
+  readonly how: How;
+  /** What is done, or why it is not. */
+  readonly note: string;
+}
+
+export interface DeviceNumber {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface DeviceFacts extends DeviceNumber {
+  /** As the kernel calls it: `sda1`. */
+  readonly name: string;
+  /** The disk, where the device is a partition of one: its limits are the partition's. */
+  readonly partitionOf: string | null;
+  readonly bytes: number;
+  readonly readOnly: boolean;
+  /** Attributes of the queue by their names in sysfs (Documentation/ABI/stable/sysfs-block), those that there are. */
+  readonly limits: Readonly<Record<string, string>>;
+}
 
 export interface ProbedAlignment {
   readonly memory: Learnt;
@@ -21,16 +37,42 @@ export interface ProbedAlignment {
   readonly end: Learnt;
 }
 
+/** What a server says of itself. */
+export interface ProbedServer {
+  /** `host:port` */
+  readonly name: string;
+  readonly protocol: string;
+  readonly version: string;
+  /** What one request carries at most, and what the server likes best. */
+  readonly limits: {
+    readonly readBytesMax: number;
+    readonly writeBytesMax: number;
+    readonly readBytesBest: number;
+    readonly writeBytesBest: number;
+    /** The largest file; offsets end at 2^53 − 1 here, whatever the server takes. */
+    readonly fileBytesMax: number;
+  };
+  /** Whether it offers them, as far as it was asked: SEEK, COPY … by their names in small letters. */
+  readonly operations: Readonly<Record<string, boolean>>;
+  /** A call that does nothing, there and back: the shortest of some. */
+  readonly roundTripMs: number;
+}
+
 export interface ProbeResult {
+  /** The path, or the URL. */
   readonly path: string;
   readonly kind: FileFacts['kind'];
   /** For a directory: of a file there, as far as that is known without one. */
   readonly alignment: ProbedAlignment;
   /** Why O_DIRECT is of no use here, by direction; null: it is. */
   readonly notDirect: FileFacts['notDirect'];
+  /** `magic` as of statfs(2), 0 where it is not of this machine; `freeBytes` −1: unknown. */
   readonly fileSystem: { readonly name: string; readonly magic: number; readonly freeBytes: number };
   /** Null where no single block device lies under the file system. */
   readonly device: DeviceFacts | null;
+  /** There for a server's files only. */
+  readonly server?: ProbedServer;
+  /** What carries the requests to this path. */
   readonly engine: {
     readonly name: string;
     /** Why it is not io_uring; null when it is. */
@@ -54,56 +96,15 @@ export interface ProbeResult {
 }
 
 /**
- * Looks at a file, a directory or a block device. Nothing is ever written, or created, merely to learn something:
- * statx tells a file's alignment, but only of a file that there is.
+ * Looks at a file, a directory or a block device, here or on a server. Nothing is ever written, or created, merely to
+ * learn something.
  */
 export async function probe(path: Path): Promise<ProbeResult> {
-  const { name } = toLocation(path, 'path');
-  // FIFOs and some character devices must not be opened to be looked at.
-  const stats = await stat(name);
-  const facts = stats.isFile() || stats.isDirectory() || stats.isBlockDevice() ? await openAndDiscover(name) : null;
-  const found = facts ?? discover(-1, name, stats, false);
-  const { engine, reason } = chooseEngine('auto');
-  return {
-    path: name,
-    kind: found.kind,
-    alignment: {
-      memory: found.memoryAlignment,
-      read: found.readAlignment,
-      write: found.writeAlignment,
-      end: found.endAlignment,
-    },
-    notDirect: found.kind === 'directory' ? { read: null, write: null } : found.notDirect,
-    fileSystem: { name: found.fsName, magic: found.fsMagic, freeBytes: found.freeBytes },
-    device: deviceFacts(found.device),
-    engine: { name: engine.name, whyNotUring: reason, maxSegments: engine.maxSegments, depth: engine.depth },
-    uring: uringFeatures(),
-    addonProblem: addonProblem(),
-    capabilities: capabilities(),
-    machine: { node: process.versions.node, kernel: release(), arch: process.arch },
-    notes: notesOn(found),
-  };
-}
-
-async function openAndDiscover(path: string): Promise<FileFacts> {
-  const fd = await promisify(openFd)(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const places = new Places();
   try {
-    const stats: Stats = await promisify(fstat)(fd);
-    return discover(fd, path, stats, isatty(fd));
+    const { place, name } = await places.locate(toLocation(path, 'path'));
+    return await place.probe(name);
   } finally {
-    await promisify(close)(fd);
+    await places.close();
   }
-}
-
-function notesOn(facts: FileFacts): string[] {
-  const notes: string[] = [];
-  if (facts.kind === 'directory')
-    notes.push(
-      'A directory: what statx says of a file is not known before there is one. Probe a file for its own word.',
-    );
-  if (facts.kind === 'stream' || facts.kind === 'char')
-    notes.push('Bytes go in order and through the kernel: there is no direct I/O to ask about.');
-  if (facts.memoryAlignment.from === 'assumed')
-    notes.push('Nothing says what memory alignment is needed: a page is safe everywhere.');
-  return notes;
 }

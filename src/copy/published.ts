@@ -13,8 +13,10 @@ export interface PublishedInput {
   readonly publication: Publication;
   /** Over the publication's target. */
   readonly file: File;
-  /** `false`: writes are answered before they are durable, and `settle` makes them so. */
-  readonly stable?: boolean;
+  /** `stable: false`: writes are answered before they are durable, and `settle` makes them so. */
+  readonly writing?: Pick<MoveOptions, 'stable' | 'signal'>;
+  /** Where writes are not stable: see Destination. */
+  readonly notWritten?: (range: DataRange) => void;
   readonly reserve: (bytes: number, ranges: () => AsyncIterable<DataRange>) => Promise<void>;
   readonly takeFrom: (source: Source, options: ShortcutOptions) => Promise<Shortcut>;
 }
@@ -57,7 +59,7 @@ export class Published implements Destination {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    const options: MoveOptions = { position, stable: this.#input.stable };
+    const options: MoveOptions = { ...this.#input.writing, position };
     this.tally.add(bytes.length, await this.#file.write(bytes, options));
   }
 
@@ -68,7 +70,11 @@ export class Published implements Destination {
   async settle(bytes: number, readBack: boolean): Promise<void> {
     if ((await this.#file.stat()).size !== bytes) await this.#file.truncate(bytes);
     // To be published is to be synced; what is read back before, or may have to be written again, is synced before.
-    if (readBack || this.#input.stable === false) await this.#file.sync();
+    if (readBack || this.#input.writing?.stable === false) await this.#file.sync();
+  }
+
+  notWritten(range: DataRange): void {
+    this.#input.notWritten?.(range);
   }
 
   ioMode(): IoMode {

@@ -2,7 +2,7 @@
 import { DioriteError } from '../base/errors.js';
 import type { Pool } from '../memory/pool.js';
 import type { DataRange } from '../transfer/target.js';
-import type { Cell } from './cells.js';
+import { type Cell, cellsOf, piecesOf } from './cells.js';
 import type { CopyLedger } from './copy-ledger.js';
 import type { Destination } from './destination.js';
 import { Lane } from './lane.js';
@@ -44,44 +44,67 @@ function lostBy(error: unknown): readonly DataRange[] | null {
 
 async function writeAgain(writing: Writing, lost: readonly DataRange[], bytes: number): Promise<void> {
   const { source, destination, settings, ledger, pool } = writing;
-  const lane = new Lane(destination, settings.depth, ledger);
-  const wanted = source.size === undefined ? lost : common(source.data(), lost);
+  const { requestBytes, depth, signal } = settings;
+  const lane = new Lane(destination, depth, ledger);
+  const { size } = source;
+  // Just what was written at first: whole pages of what the source has as data.
+  const written = size === undefined ? null : piecesOf(cellsOf(source.data(), size, requestBytes));
+  const wanted = written === null ? lost : within(lost, written, (gap) => destination.notWritten?.(gap));
   await pump({
-    cells: piecesOf(wanted, settings.requestBytes),
+    cells: cut(wanted, requestBytes),
     reader: source,
     lanes: [lane],
     pool,
-    ...memoryFor(bytes, settings.requestBytes, settings.depth),
-    cellBytes: settings.requestBytes,
-    signal: settings.signal,
+    ...memoryFor(bytes, requestBytes, depth),
+    cellBytes: requestBytes,
+    signal,
     done: () => {},
     ended: (position) => source.changed(`it ends at ${position} when it is read again`),
   });
   if ((await lane.ended) === 'failed') throw lane.failure?.error;
 }
 
-/** What both hold. A ledger of too many extents is one around all: what the source has no data for stays a hole. */
-async function* common(
-  data: AsyncIterable<DataRange>,
+/**
+ * What both hold. A ledger of too many extents is one around all: `gap` gets what was never written, and stays a hole.
+ *
+ *      lost      [--------------)    [----)
+ *      written   [----)   [----------------------)
+ *      both      [----)[g)[-----)    [----)
+ */
+async function* within(
   lost: readonly DataRange[],
+  written: AsyncIterable<DataRange>,
+  gap: (range: DataRange) => void,
 ): AsyncGenerator<DataRange, void, undefined> {
-  let i = 0;
-  for await (const range of data) {
-    const end = range.offset + range.length;
-    for (; i < lost.length; i++) {
-      const one = lost[i];
-      if (one === undefined || one.offset >= end) break;
-      const from = Math.max(one.offset, range.offset);
-      const to = Math.min(one.offset + one.length, end);
-      if (to > from) yield { offset: from, length: to - from };
-      // The next stretch of data may have a part of this extent too.
-      if (one.offset + one.length > end) break;
+  const pieces = written[Symbol.asyncIterator]();
+  try {
+    let piece = await taken(pieces);
+    for (const { offset, length } of lost) {
+      const end = offset + length;
+      let at = offset;
+      while (at < end) {
+        while (piece !== undefined && endOf(piece) <= at) piece = await taken(pieces);
+        const from = Math.max(at, Math.min(piece?.offset ?? end, end));
+        if (from > at) gap({ offset: at, length: from - at });
+        at = piece === undefined ? end : Math.max(from, Math.min(endOf(piece), end));
+        if (at > from) yield { offset: from, length: at - from };
+      }
     }
-    if (i === lost.length) return;
+  } finally {
+    await pieces.return?.();
   }
 }
 
-async function* piecesOf(
+function endOf({ offset, length }: DataRange): number {
+  return offset + length;
+}
+
+async function taken(pieces: AsyncIterator<DataRange, unknown, undefined>): Promise<DataRange | undefined> {
+  const next = await pieces.next();
+  return next.done === true ? undefined : next.value;
+}
+
+async function* cut(
   ranges: AsyncIterable<DataRange> | Iterable<DataRange>,
   most: number,
 ): AsyncGenerator<Cell, void, undefined> {

@@ -1,6 +1,7 @@
 // What a copy reads from: opened, known for what it is, and watched for changes.
 import type { Stats } from 'node:fs';
 import { DioriteError, errors } from '../base/errors.js';
+import type { MoveOptions } from '../handle/arguments.js';
 import type { File } from '../handle/file.js';
 import type { FileLike } from '../transfer/file-like.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
@@ -21,6 +22,11 @@ function refuse(path: string, stats: Stats): void {
   );
 }
 
+/** A server may be silent for long, and what it was asked can be given up; what a disk was asked cannot. */
+export function optionsOf(file: File, signal: AbortSignal | undefined): MoveOptions {
+  return file.fd === -1 ? { signal } : {};
+}
+
 export class Source implements Reader {
   readonly place: Place;
   readonly path: string;
@@ -30,14 +36,23 @@ export class Source implements Reader {
   readonly tally: Tally = new Tally();
   readonly #file: File;
   readonly #modified: bigint;
+  readonly #reading: MoveOptions;
 
-  private constructor(at: Located, file: File, stats: Stats, size: number | undefined, modified: bigint) {
+  private constructor(
+    at: Located,
+    file: File,
+    stats: Stats,
+    size: number | undefined,
+    modified: bigint,
+    reading: MoveOptions,
+  ) {
     this.place = at.place;
     this.path = at.name;
     this.stats = stats;
     this.size = size;
     this.#file = file;
     this.#modified = modified;
+    this.#reading = reading;
   }
 
   static async open(at: Located, settings: CopySettings): Promise<Source> {
@@ -49,7 +64,8 @@ export class Source implements Reader {
       const stats = await file.stat();
       refuse(name, stats);
       const { mtimeNs } = await file.stat({ bigint: true });
-      return new Source(at, file, stats, await place.sizeOf(name, file, stats), mtimeNs);
+      const size = await place.sizeOf(name, file, stats);
+      return new Source(at, file, stats, size, mtimeNs, optionsOf(file, settings.signal));
     } catch (error) {
       await file.close();
       throw error;
@@ -61,7 +77,7 @@ export class Source implements Reader {
   }
 
   async read(view: Uint8Array, position: number): Promise<number> {
-    const result = await this.#file.read(view, 0, view.length, position);
+    const result = await this.#file.read(view, { ...this.#reading, position });
     this.tally.add(result.bytesRead, result);
     return result.bytesRead;
   }

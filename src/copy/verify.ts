@@ -8,6 +8,7 @@ import { Checks } from './checks.js';
 import type { CopySettings } from './options.js';
 import type { Place } from './place.js';
 import { memoryFor, pump, type Reader } from './pump.js';
+import { optionsOf } from './source.js';
 
 export interface Verification {
   readonly place: Place;
@@ -39,8 +40,9 @@ export async function verify(input: Verification): Promise<IoMode> {
   const file = await input.place.open(path, { io: 'prefer-direct', engine, requestBytes });
   try {
     const found = new Checks(settings.requestBytes);
+    const reading = optionsOf(file, settings.signal);
     const reader: Reader = {
-      read: async (view, position) => (await file.read(view, 0, view.length, position)).bytesRead,
+      read: async (view, position) => (await file.read(view, { ...reading, position })).bytesRead,
     };
     await pump({
       cells: cellsOf(dataOf(file, size), size, settings.requestBytes),

@@ -1,7 +1,7 @@
 // What a path's target asks for: it is opened for reading, looked at and closed. Nothing is written, and nothing read.
 import { stat } from 'node:fs/promises';
 import { errors } from '../base/errors.js';
-import { open } from '../open.js';
+import { open, toUrl } from '../open.js';
 import type { Direction, Limits } from '../plan/limits.js';
 
 export interface PathLimits {
@@ -11,10 +11,8 @@ export interface PathLimits {
 }
 
 export async function limitsOfPath(path: string, direction: Direction): Promise<PathLimits> {
-  // Looked at first: opening a FIFO waits for its other end.
-  const stats = await stat(path);
-  if (!stats.isFile() && !stats.isBlockDevice())
-    throw errors.make('ERR_DIORITE_UNSUPPORTED', `${path}: not a regular file or block device`, { path });
+  const url = toUrl(path);
+  if (url === null || url.protocol === 'file:') await mustBeSeekable(url ?? path);
   const file = await open(path, 'r');
   try {
     const { facts, target } = file;
@@ -28,4 +26,11 @@ export async function limitsOfPath(path: string, direction: Direction): Promise<
   } finally {
     await file.close();
   }
+}
+
+/** Looked at before it is opened: to open a FIFO waits for its other end. */
+async function mustBeSeekable(path: string | URL): Promise<void> {
+  const stats = await stat(path);
+  if (stats.isFile() || stats.isBlockDevice()) return;
+  throw errors.make('ERR_DIORITE_UNSUPPORTED', `${path}: not a regular file or block device`, { path: String(path) });
 }

@@ -10,6 +10,7 @@ import type { Destination } from '../destination.js';
 import { permissionsFor } from '../mode.js';
 import type { CopySettings } from '../options.js';
 import type { OpenSettings, Place, Resolved, There } from '../place.js';
+import type { ProbeResult } from '../probe.js';
 import type { Source } from '../source.js';
 import { BlockDevice, SequentialDevice } from './in-place.js';
 import { fileKey, keyOf, overlap } from './overlap.js';
@@ -63,6 +64,10 @@ export class LocalPlace implements Place {
 
   async overlap(one: There, other: There): Promise<boolean> {
     return one.stats !== null && other.stats !== null && overlap(one.stats, other.stats);
+  }
+
+  async probe(path: string): Promise<ProbeResult> {
+    return (await import('./probe.js')).probePath(path);
   }
 
   async close(): Promise<void> {}

@@ -313,6 +313,11 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
     this.#size = bytes;
   }
 
+  /** By who knows what it wrote: extents that were merged, for there were too many, cover what was not lost, too. */
+  noteNotWritten(offset: number, bytes: number): void {
+    this.#commits.noteDurable(offset, bytes);
+  }
+
   async sync(): Promise<void> {
     this.check();
     await this.#inode.oneSyncAtATime(() => this.#syncNow());

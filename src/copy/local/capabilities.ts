@@ -1,17 +1,8 @@
 // The table of what this machine can do for direct I/O, and how each is done here.
-import { loadAddon } from '../memory/addon.js';
-import { chooseEngine, uringFeatures } from '../targets/file/engines/choose.js';
-import { type Engine, Op } from '../targets/file/engines/engine.js';
-
-/** `natively`; `slowly`: another way, at a cost; `refused`: with ERR_DIORITE_UNSUPPORTED, by name. */
-export type How = 'natively' | 'slowly' | 'refused';
-
-export interface Capability {
-  readonly name: string;
-  readonly how: How;
-  /** What is done, or why it is not. */
-  readonly note: string;
-}
+import { loadAddon } from '../../memory/addon.js';
+import { chooseEngine, uringFeatures } from '../../targets/file/engines/choose.js';
+import { type Engine, Op } from '../../targets/file/engines/engine.js';
+import type { Capability, How } from '../probe.js';
 
 interface Way {
   readonly how: How;

@@ -1,23 +1,8 @@
 // What sysfs says of the device under a file.
 import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { queue, sysfs } from '../targets/file/facts.js';
-
-export interface DeviceNumber {
-  readonly major: number;
-  readonly minor: number;
-}
-
-export interface DeviceFacts extends DeviceNumber {
-  /** As the kernel calls it: `sda1`. */
-  readonly name: string;
-  /** The disk, where the device is a partition of one: its limits are the partition's. */
-  readonly partitionOf: string | null;
-  readonly bytes: number;
-  readonly readOnly: boolean;
-  /** Attributes of the queue by their names in sysfs (Documentation/ABI/stable/sysfs-block), those that there are. */
-  readonly limits: Readonly<Record<string, string>>;
-}
+import { queue, sysfs } from '../../targets/file/facts.js';
+import type { DeviceFacts, DeviceNumber } from '../probe.js';
 
 const ATTRIBUTES = [
   'logical_block_size',

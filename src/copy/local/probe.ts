@@ -1,0 +1,64 @@
+// probe() of a path of this machine: what the kernel says of the file, its device and direct I/O.
+import { close, constants, fstat, open as openFd, type Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { release } from 'node:os';
+import { isatty } from 'node:tty';
+import { promisify } from 'node:util';
+import { addonProblem } from '../../memory/addon.js';
+import { chooseEngine, uringFeatures } from '../../targets/file/engines/choose.js';
+import { discover } from '../../targets/file/facts.js';
+import type { FileFacts } from '../../transfer/facts.js';
+import type { ProbeResult } from '../probe.js';
+import { capabilities } from './capabilities.js';
+import { deviceFacts } from './device.js';
+
+/** statx tells a file's alignment, but only of a file that there is. */
+export async function probePath(name: string): Promise<ProbeResult> {
+  // FIFOs and some character devices must not be opened to be looked at.
+  const stats = await stat(name);
+  const facts = stats.isFile() || stats.isDirectory() || stats.isBlockDevice() ? await openAndDiscover(name) : null;
+  const found = facts ?? discover(-1, name, stats, false);
+  const { engine, reason } = chooseEngine('auto');
+  return {
+    path: name,
+    kind: found.kind,
+    alignment: {
+      memory: found.memoryAlignment,
+      read: found.readAlignment,
+      write: found.writeAlignment,
+      end: found.endAlignment,
+    },
+    notDirect: found.kind === 'directory' ? { read: null, write: null } : found.notDirect,
+    fileSystem: { name: found.fsName, magic: found.fsMagic, freeBytes: found.freeBytes },
+    device: deviceFacts(found.device),
+    engine: { name: engine.name, whyNotUring: reason, maxSegments: engine.maxSegments, depth: engine.depth },
+    uring: uringFeatures(),
+    addonProblem: addonProblem(),
+    capabilities: capabilities(),
+    machine: { node: process.versions.node, kernel: release(), arch: process.arch },
+    notes: notesOn(found),
+  };
+}
+
+async function openAndDiscover(path: string): Promise<FileFacts> {
+  const fd = await promisify(openFd)(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats: Stats = await promisify(fstat)(fd);
+    return discover(fd, path, stats, isatty(fd));
+  } finally {
+    await promisify(close)(fd);
+  }
+}
+
+function notesOn(facts: FileFacts): string[] {
+  const notes: string[] = [];
+  if (facts.kind === 'directory')
+    notes.push(
+      'A directory: what statx says of a file is not known before there is one. Probe a file for its own word.',
+    );
+  if (facts.kind === 'stream' || facts.kind === 'char')
+    notes.push('Bytes go in order and through the kernel: there is no direct I/O to ask about.');
+  if (facts.memoryAlignment.from === 'assumed')
+    notes.push('Nothing says what memory alignment is needed: a page is safe everywhere.');
+  return notes;
+}
