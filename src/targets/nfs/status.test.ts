@@ -41,6 +41,7 @@ describe('nfsError', () => {
       70: 'ESTALE',
       71: 'EREMOTE',
       10001: 'ESTALE',
+      10003: 'EBADCOOKIE',
       10004: 'ENOTSUP',
       10006: 'EREMOTEIO',
       10016: 'EPERM',

@@ -55,7 +55,7 @@ const SHARED: Readonly<Record<number, Meaning>> = {
   71: { name: 'REMOTE', code: 'EREMOTE', text: 'the path leads to another server' },
   10001: { name: 'BADHANDLE', code: 'ESTALE', text: 'the server does not know this file handle' },
   10002: { name: 'NOT_SYNC', code: 'EAGAIN', text: 'the file changed in between' },
-  10003: { name: 'BAD_COOKIE', code: 'ESTALE', text: 'the position in the directory no longer holds' },
+  10003: { name: 'BAD_COOKIE', code: 'EBADCOOKIE', text: 'the position in the directory no longer holds' },
   10004: { name: 'NOTSUPP', code: 'ENOTSUP', text: 'the server does not support this' },
   10005: { name: 'TOOSMALL', code: 'EINVAL', text: 'what was asked for at a time is too small' },
   10006: { name: 'SERVERFAULT', code: 'EREMOTEIO', text: 'the server failed' },
@@ -83,7 +83,7 @@ const V4: Readonly<Record<number, Meaning>> = {
   10024: { name: 'OLD_STATEID', code: 'EIO', text: 'an old state of the open file' },
   10025: { name: 'BAD_STATEID', code: 'EIO', text: 'the server does not know that the file is open' },
   10026: { name: 'BAD_SEQID', code: 'EIO', text: 'a sequence number is out of order' },
-  10027: { name: 'NOT_SAME', code: 'EIO', text: 'the directory changed while it was read' },
+  10027: { name: 'NOT_SAME', code: 'EBADCOOKIE', text: 'the directory changed while it was read' },
   10028: { name: 'LOCK_RANGE', code: 'EINVAL', text: 'the server cannot lock such a range' },
   10029: { name: 'SYMLINK', code: 'ELOOP', text: 'a symbolic link is in the place of a file' },
   10030: { name: 'RESTOREFH', code: 'EIO', text: 'no saved file handle' },
@@ -158,8 +158,8 @@ const V42: Readonly<Record<number, Meaning>> = {
   10096: { name: 'XATTR2BIG', code: 'E2BIG', text: 'the extended attribute is too large' },
 };
 
-/** Errno numbers of Linux that Node has no constant for. */
-const LINUX_ERRNO: Readonly<Record<string, number>> = { EREMOTE: 66, EREMOTEIO: 121 };
+/** Errno numbers of Linux that Node has no constant for; the last is the kernel's own, and no system call gives it. */
+const LINUX_ERRNO: Readonly<Record<string, number>> = { EREMOTE: 66, EREMOTEIO: 121, EBADCOOKIE: 523 };
 
 /** An answer of the server that is an error; `status` is the number on the wire. */
 export class NfsStatusError extends DioriteError {

@@ -35,6 +35,11 @@ export interface RpcCall {
   encode(xdr: XdrWriter): void;
   readonly sink: ReplySink | null;
   /**
+   * For what does harm when it is done twice: once it was sent it is not sent again, and fails with ECONNRESET where the
+   * connection breaks before its answer. Default: false.
+   */
+  readonly once?: boolean;
+  /**
    * Accepted and successful; `xdr` stands at the results, whose bytes are there only until this returns: what is kept is
    * copied. With a payload in the sink, the reader holds what came before it (its length word included) and what follows
    * its padding, and `payloadBytes` says how much lies in the sink. `resent`: it was sent more than once. An XdrError
@@ -50,6 +55,8 @@ export interface RpcRequest<T> {
   readonly program: number;
   readonly version: number;
   readonly procedure: number;
+  /** As RpcCall's. */
+  readonly once?: boolean;
   encode(xdr: XdrWriter): void;
   /** What it throws rejects the promise; an XdrError as EIO. The reader's bytes are there only until this returns. */
   decode(xdr: XdrReader, resent: boolean): T;

@@ -125,11 +125,12 @@ export class RpcClient implements Rpc {
 
   request<T>(request: RpcRequest<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { program, version, procedure } = request;
+      const { program, version, procedure, once = false } = request;
       this.call({
         program,
         version,
         procedure,
+        once,
         sink: null,
         encode: (xdr) => request.encode(xdr),
         replied: (xdr, resent) => {
@@ -229,10 +230,14 @@ export class RpcClient implements Rpc {
   /** What was sent on a connection that is gone goes into the queue again, in the order in which it was asked for. */
   #sendAgain(): void {
     while (this.#queue.shift() !== null);
+    const lost: PendingCall[] = [];
     for (const pending of this.#pending.all()) {
       if (pending.call === null) this.#pending.remove(pending);
+      else if (pending.call.once === true && pending.sends > 0) lost.push(pending);
       else this.#queue.push(pending);
     }
+    const why = `the connection to ${this.name} broke before the answer came`;
+    this.#fail(lost, () => systemError('ECONNRESET', why, this.#lastError));
     if (this.#pending.size > 0) this.#reconnect();
   }
 
