@@ -73,9 +73,10 @@ function mark(length: number, last: boolean): Buffer {
 export class ServedCall {
   readonly header: CallHeader = new CallHeader();
   readonly args: Buffer;
-  readonly socket: Socket;
+  /** Null where no socket is between. */
+  readonly socket: Socket | null;
 
-  constructor(record: Buffer, socket: Socket) {
+  constructor(record: Buffer, socket: Socket | null = null) {
     const reader = new XdrReader(record);
     assert.equal(this.header.read(reader), 2);
     this.args = record.subarray(reader.offset);
@@ -87,7 +88,7 @@ export class ServedCall {
   }
 
   reply(results: (xdr: XdrWriter) => void): void {
-    this.socket.write(replyOf(this.xid, results));
+    this.socket?.write(replyOf(this.xid, results));
   }
 }
 

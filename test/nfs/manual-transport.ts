@@ -1,0 +1,64 @@
+// A connection whose other end is the test: what was sent is kept, and bytes arrive in the pieces that the test says.
+import type { Address, MakeTransport, Transport, TransportUser } from '../../src/targets/nfs/rpc/transport.js';
+
+export class ManualTransport implements Transport {
+  readonly user: TransportUser;
+  readonly address: Address;
+  /** By `send`: head, payload and padding, put together when they were sent. */
+  readonly sent: Buffer[] = [];
+  /** Of the payload of the last `send`: how many views. */
+  views = 0;
+  destroyed = false;
+  kept = true;
+
+  constructor(address: Address, user: TransportUser) {
+    this.address = address;
+    this.user = user;
+  }
+
+  send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void {
+    this.views = payload.length;
+    this.sent.push(Buffer.concat([head, ...payload, Buffer.alloc(padding)]));
+  }
+
+  destroy(then?: () => void): void {
+    this.destroyed = true;
+    if (then !== undefined) queueMicrotask(then);
+  }
+
+  keepAlive(keep: boolean): void {
+    this.kept = keep;
+  }
+
+  /** Bytes arrive in pieces of at most `piece()` bytes, in the memory that the user names. */
+  arrive(bytes: Uint8Array, piece: () => number = () => Number.POSITIVE_INFINITY): void {
+    for (let at = 0; at < bytes.length && !this.destroyed; ) {
+      const buffer = this.user.nextBuffer();
+      const taken = Math.min(buffer.length, piece(), bytes.length - at);
+      buffer.set(bytes.subarray(at, at + taken));
+      at += taken;
+      this.user.received(taken);
+    }
+  }
+}
+
+/** Makes transports and keeps them. */
+export class ManualTransports {
+  readonly made: ManualTransport[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly make: MakeTransport = (address, user) => {
+    const transport = new ManualTransport(address, user);
+    this.made.push(transport);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    return transport;
+  };
+
+  /** The one that is made as the `index`-th. */
+  async at(index: number): Promise<ManualTransport> {
+    for (;;) {
+      const transport = this.made[index];
+      if (transport !== undefined) return transport;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+}
