@@ -55,8 +55,8 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 /** What two calls that ask for the same have in common. */
-function bodyDigest(work: Work, message: Buffer): string {
-  return `${work.names.join(' ')} ${digestOf(message.subarray(work.bodyAt))}`;
+function bodyDigest(call: Call, work: Work): string {
+  return `${work.names.join(' ')} ${digestOf(call.message.subarray(work.bodyAt))}`;
 }
 
 export type Duplicate = { readonly reply: Buffer } | null;
@@ -77,9 +77,9 @@ export class CallLog {
   }
 
   /** Notes a call; gives the remembered reply of the same one where the mock is to answer from memory. */
-  came(call: Call, work: Work, message: Buffer): Duplicate {
+  came(call: Call, work: Work): Duplicate {
     const name = work.names.join(' ');
-    const digest = digestOf(message);
+    const digest = digestOf(call.message);
     const before = this.#byXid.get(call.xid);
     this.#remember(call.xid, { connection: call.connection, digest, isAnswered: false, reply: null });
     if (before === undefined) return null;
@@ -97,20 +97,20 @@ export class CallLog {
   }
 
   /** It was carried out. */
-  carriedOut(call: Call, work: Work, message: Buffer, reply: Buffer): void {
+  carriedOut(call: Call, work: Work, reply: Buffer): void {
     if (work.isRepeatable) return;
     const noted = this.#byXid.get(call.xid);
     if (noted !== undefined) noted.reply = reply;
-    const lost = this.#lost.get(bodyDigest(work, message));
+    const lost = this.#lost.get(bodyDigest(call, work));
     if (lost !== undefined) this.repeats.push(lost);
   }
 
   /** Its reply has left whole, or never will. */
-  settled(call: Call, work: Work, message: Buffer, isAnswered: boolean): void {
+  settled(call: Call, work: Work, isAnswered: boolean): void {
     const noted = this.#byXid.get(call.xid);
     if (isAnswered && noted?.connection === call.connection) noted.isAnswered = true;
     if (work.isRepeatable) return;
-    const body = bodyDigest(work, message);
+    const body = bodyDigest(call, work);
     if (isAnswered) this.#lost.delete(body);
     else this.#lost.set(body, work.names.at(-1) ?? '');
     trim(this.#lost);

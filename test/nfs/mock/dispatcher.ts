@@ -23,7 +23,6 @@ interface Task {
   readonly connection: Connection;
   readonly call: Call;
   readonly work: Work;
-  readonly message: Buffer;
   readonly struck: Struck;
 }
 
@@ -58,9 +57,9 @@ export class Dispatcher implements ConnectionHost {
     }
     // The client answered a call of ours.
     if (head === null) return;
-    const call: Call = { ...head, connection: connection.number, bytes: message.length };
+    const call: Call = { ...head, connection: connection.number, message };
     const work = this.#decode(connection, head, call, xdr);
-    if (work !== null) this.#take(connection, call, work, message);
+    if (work !== null) this.#take(connection, call, work);
   }
 
   /** Null: it was refused. */
@@ -84,12 +83,12 @@ export class Dispatcher implements ConnectionHost {
     }
   }
 
-  #take(connection: Connection, call: Call, work: Work, message: Buffer): void {
+  #take(connection: Connection, call: Call, work: Work): void {
     const { counts, faults, log } = this.#host;
     counts.came(work.names);
-    const duplicate = log.came(call, work, message);
+    const duplicate = log.came(call, work);
     const struck = faults.strike({ names: work.names, xid: call.xid, connection: connection.number });
-    const task: Task = { connection, call, work, message, struck };
+    const task: Task = { connection, call, work, struck };
     const hold = struck.message('hold');
     if (duplicate !== null) this.#answer(task, duplicate.reply);
     else if (hold?.carriedOut === false) struck.handleOf('hold')?.hold(() => this.#carryOut(task));
@@ -99,7 +98,7 @@ export class Dispatcher implements ConnectionHost {
   }
 
   #carryOut(task: Task): void {
-    const { connection, call, work, message, struck } = task;
+    const { connection, call, work, struck } = task;
     if (this.#refuseBefore(task)) return;
     struck.message('run')?.before?.();
     const verifier = struck.message('verifier');
@@ -107,7 +106,7 @@ export class Dispatcher implements ConnectionHost {
     const out = acceptedReply(call.xid);
     work.run(out, struck);
     const reply = Buffer.from(out.bytes);
-    this.#host.log.carriedOut(call, work, message, reply);
+    this.#host.log.carriedOut(call, work, reply);
     struck.message('run')?.after?.();
     const restart = struck.message('restart');
     if (restart !== undefined || struck.message('drop') !== undefined) {
@@ -150,9 +149,9 @@ export class Dispatcher implements ConnectionHost {
     task.connection.reply(reply, task.struck, (isAnswered) => this.#settle(task, isAnswered));
   }
 
-  #settle({ call, work, message }: Task, isAnswered: boolean): void {
+  #settle({ call, work }: Task, isAnswered: boolean): void {
     this.#host.counts.left(work.names);
-    this.#host.log.settled(call, work, message, isAnswered);
+    this.#host.log.settled(call, work, isAnswered);
     work.settled?.();
   }
 }

@@ -13,6 +13,7 @@ import { type MockOptions, type MockSettings, mockSettings } from './options.js'
 import { type Mapping, PortmapProgram } from './portmap.js';
 import { PROGRAMS, type Program } from './program.js';
 import type { Node, Tree } from './tree.js';
+import { V4State } from './v4-context.js';
 import { World } from './world.js';
 
 export type { MockOptions } from './options.js';
@@ -55,6 +56,8 @@ export class MockServer implements DispatcherHost {
   readonly counts: Counts = new Counts();
   readonly log: CallLog;
   readonly mount: MountProgram;
+  /** Clients, sessions and open files of v4. */
+  readonly v4: V4State;
   readonly #listeners: readonly [Listener, Listener, Listener];
   readonly #connections = new Map<number, Connection>();
   #accepted = 0;
@@ -64,9 +67,10 @@ export class MockServer implements DispatcherHost {
     this.world = new World(this.settings);
     this.log = new CallLog(this.world);
     this.mount = new MountProgram(this.world);
+    this.v4 = new V4State(this.world);
     const [nfs, mount, portmap] = ports;
     this.#listeners = [
-      new Listener(this, nfs, [new NfsProgram(this.world)]),
+      new Listener(this, nfs, [new NfsProgram(this.world, this.v4)]),
       new Listener(this, mount, [this.mount]),
       new Listener(this, portmap, [new PortmapProgram(() => this.#mappings())]),
     ];
@@ -149,6 +153,17 @@ export class MockServer implements DispatcherHost {
   restart(grace: Grace = 'none'): void {
     this.dropConnections();
     this.world.restart(grace);
+    this.v4.restart();
+  }
+
+  /** Every v4 client's lease runs out: its sessions and open files are gone, and cannot be reclaimed. */
+  expireLeases(): void {
+    for (const client of [...this.v4.sessions.clients.values()]) this.v4.forget(client, true);
+  }
+
+  /** Sessions are told to use no slot above this one (sr_target_highest_slotid). */
+  targetSlot(highest: number): void {
+    for (const session of this.v4.sessions.sessions.values()) session.target = highest;
   }
 
   /** Connections are refused until `up`. */
@@ -179,8 +194,8 @@ export class MockServer implements DispatcherHost {
     this.#connections.delete(connection.number);
   }
 
-  callbackProgram(_connection: number): number {
-    return 0;
+  callbackProgram(connection: number): number {
+    return this.v4.bound.get(connection)?.callbackProgram ?? 0;
   }
 
   #mappings(): Mapping[] {

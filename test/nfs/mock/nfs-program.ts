@@ -2,15 +2,19 @@
 import type { XdrReader } from '../../../src/targets/nfs/xdr/reader.js';
 import { type Call, PROGRAMS, type Program, type Work } from './program.js';
 import { decodeV3 } from './v3.js';
+import { decodeV4 } from './v4.js';
+import type { V4State } from './v4-context.js';
 import type { World } from './world.js';
 
 export class NfsProgram implements Program {
   readonly number: number = PROGRAMS.nfs;
   readonly name = 'NFS';
   readonly #world: World;
+  readonly #state: V4State;
 
-  constructor(world: World) {
+  constructor(world: World, state: V4State) {
     this.#world = world;
+    this.#state = state;
   }
 
   get versions(): readonly [number, number] {
@@ -24,6 +28,6 @@ export class NfsProgram implements Program {
   }
 
   decode(call: Call, xdr: XdrReader): Work | null {
-    return decodeV3(this.#world, call, xdr);
+    return call.version === 3 ? decodeV3(this.#world, call, xdr) : decodeV4(this.#state, call, xdr);
   }
 }

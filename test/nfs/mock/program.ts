@@ -11,8 +11,8 @@ export interface Call {
   readonly credentials: Credentials;
   /** Number of the connection that it came on. */
   readonly connection: number;
-  /** Of the whole message. */
-  readonly bytes: number;
+  /** All of it, from the xid on. */
+  readonly message: Buffer;
 }
 
 /** A call whose arguments are decoded wholly. */

@@ -3,7 +3,7 @@ import { FakeContent } from '../fake/content.js';
 import { fail, STATUS } from './status.js';
 
 /** nfs_ftype4 up to 7 is ftype3: RFC 1813 §2.5, RFC 8881 §3.2.1. */
-export const TYPE = { file: 1, directory: 2, symlink: 5 } as const;
+export const TYPE = { file: 1, directory: 2, block: 3, character: 4, symlink: 5, socket: 6, fifo: 7 } as const;
 export type NodeType = keyof typeof TYPE;
 
 /** What is left out stays as it is. */
@@ -38,6 +38,8 @@ export class Node {
   readonly entries: Map<string, Entry> = new Map();
   /** Of a symbolic link. */
   to = '';
+  /** Of a device. */
+  rdev: readonly [major: number, minor: number] = [0, 0];
   /** Of a directory; the root's is itself. */
   parent: Node = this;
   /** What an exclusive creation was asked with: the same again is no EXIST. */
@@ -57,11 +59,13 @@ export class Node {
 
   get size(): number {
     if (this.type === 'file') return this.content.size;
-    return this.type === 'symlink' ? Buffer.byteLength(this.to) : 4096;
+    if (this.type === 'symlink') return Buffer.byteLength(this.to);
+    return this.type === 'directory' ? 4096 : 0;
   }
 
   get usedBytes(): number {
-    return this.type === 'file' ? this.content.blocks * 4096 : 4096;
+    if (this.type === 'file') return this.content.blocks * 4096;
+    return this.type === 'directory' ? 4096 : 0;
   }
 
   put(name: string, node: Node): void {
@@ -171,6 +175,12 @@ export class Tree {
   add(directory: Node, name: string, node: Node): void {
     if (this.find(directory, name) !== null) fail(STATUS.EXIST);
     this.#put(directory, name, node);
+  }
+
+  /** The type of a number on the wire; null: there is none. */
+  typeOf(number: number): NodeType | null {
+    const found = Object.entries(TYPE).find(([, value]) => value === number);
+    return found === undefined ? null : (found[0] as NodeType);
   }
 
   create(directory: Node, name: string, type: NodeType, mode: number): Node {

@@ -37,8 +37,7 @@ export function writeAttributes(out: XdrWriter, node: Node): void {
   out.u32(node.gid);
   out.u64(node.size);
   out.u64(node.usedBytes);
-  out.u32(0);
-  out.u32(0);
+  for (const number of node.rdev) out.u32(number);
   out.u64(FSID);
   out.u64(node.id);
   for (const ns of [node.atimeNs, node.mtimeNs, node.ctimeNs]) writeTime(out, ns);

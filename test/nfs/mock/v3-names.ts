@@ -107,6 +107,23 @@ export function symlink(context: V3Context, xdr: XdrReader): Procedure {
   return making(context, { name: 'SYMLINK', isRepeatable: false, directory, make });
 }
 
+/** mknoddata3: devices have attributes and numbers, sockets and pipes attributes, all else nothing. */
+export function mknod(context: V3Context, xdr: XdrReader): Procedure {
+  const directory = context.subject(readHandle(xdr));
+  const name = readName(xdr);
+  const type = context.tree.typeOf(xdr.u32());
+  const isDevice = type === 'block' || type === 'character';
+  const changes = isDevice || type === 'socket' || type === 'fifo' ? readSetAttributes(xdr) : {};
+  const rdev = isDevice ? ([xdr.u32(), xdr.u32()] as const) : ([0, 0] as const);
+  const make = (): Node => {
+    if (type === null || (!isDevice && type !== 'socket' && type !== 'fifo')) return fail(STATUS.BADTYPE);
+    const node = context.tree.create(directory.node, name, type, changes.mode ?? 0o644);
+    node.rdev = rdev;
+    return node;
+  };
+  return making(context, { name: 'MKNOD', isRepeatable: false, directory, make });
+}
+
 export function remove(context: V3Context, xdr: XdrReader, what: 'REMOVE' | 'RMDIR'): Procedure {
   const directory = context.subject(readHandle(xdr));
   const name = readName(xdr);

@@ -5,13 +5,13 @@ import { type Procedure, runProcedure, V3Context } from './v3-context.js';
 import { commit, read, write } from './v3-data.js';
 import { access, fsinfo, fsstat, getattr, pathconf, readlink, setattr } from './v3-info.js';
 import { readdir, readdirplus } from './v3-listing.js';
-import { create, link, lookup, mkdir, remove, rename, symlink } from './v3-names.js';
+import { create, link, lookup, mkdir, mknod, remove, rename, symlink } from './v3-names.js';
 import type { World } from './world.js';
 
 type Decoder = (context: V3Context, xdr: XdrReader) => Procedure;
 
-/** By number, from 1. MKNOD, 11, is lacking. */
-const DECODERS: readonly (Decoder | null)[] = [
+/** By number, from 1. */
+const DECODERS: readonly Decoder[] = [
   getattr,
   setattr,
   lookup,
@@ -22,7 +22,7 @@ const DECODERS: readonly (Decoder | null)[] = [
   create,
   mkdir,
   symlink,
-  null,
+  mknod,
   (context, xdr) => remove(context, xdr, 'REMOVE'),
   (context, xdr) => remove(context, xdr, 'RMDIR'),
   rename,
@@ -38,7 +38,7 @@ const DECODERS: readonly (Decoder | null)[] = [
 export function decodeV3(world: World, call: Call, xdr: XdrReader): Work | null {
   if (call.procedure === 0) return nullWork();
   const decoder = DECODERS[call.procedure - 1];
-  if (decoder === undefined || decoder === null) return null;
+  if (decoder === undefined) return null;
   const bodyAt = xdr.offset;
   const procedure = decoder(new V3Context(world), xdr);
   return {
