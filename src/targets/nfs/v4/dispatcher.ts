@@ -1,0 +1,396 @@
+// Who gets which slot, and what becomes of each call: sent, answered, put off, sent anew in a new session, given up.
+import { assert } from '../../../base/assert.js';
+import { type DioriteError, errors } from '../../../base/errors.js';
+import type { Rpc, RpcCall } from '../rpc/call.js';
+import { systemError } from '../rpc/rejections.js';
+import { nfsError, statusName } from '../status.js';
+import { XdrError, type XdrReader } from '../xdr/reader.js';
+import { readSequence, SequenceResult, StatusError } from './compound.js';
+import { OP, STATUS } from './constants.js';
+import { afterOperation, afterSequence, nextDelayMs } from './decisions.js';
+import { Delays } from './delays.js';
+import { Fence, type FenceHandler } from './fence.js';
+import { type Operation, OperationCall } from './operation-call.js';
+import { Queues } from './queues.js';
+import type { Recoverer } from './recoverer.js';
+import type { Session } from './session.js';
+import type { CallHandler, Lane, SessionCall } from './session-call.js';
+import { Sweep } from './sweep.js';
+
+/** A call whose file's state was looked at so often, and found well, and which is refused still, has failed. */
+const STATE_CHECKS_MAX = 3;
+
+/** Calls that went out within so much of their beginning are left to the connection's own watch. */
+const LIMIT_SLACK_MS = 10;
+
+export interface DispatcherOptions {
+  readonly rpc: Rpc;
+  readonly minorVersion: number;
+  readonly timeoutMs: number;
+  readonly hard: boolean;
+}
+
+export class Dispatcher implements CallHandler, FenceHandler {
+  readonly minorVersion: number;
+  readonly rpc: Rpc;
+  readonly #timeoutMs: number;
+  readonly #hard: boolean;
+  readonly #queues: Queues = new Queues();
+  readonly #delays: Delays = new Delays((call) => this.#delayOver(call));
+  readonly #result: SequenceResult = new SequenceResult();
+  #recoverer: Recoverer | null = null;
+  #session: Session | null = null;
+  /** Calls of all lanes go; else only those of recovery. */
+  #open = false;
+  #closed: DioriteError | null = null;
+  #dataInFlight = 0;
+  readonly #sweep: Sweep;
+  /** Told whenever there may be more slots than before. */
+  onSlots: () => void = () => undefined;
+  /** Of performance.now(): when a SEQUENCE was last accepted, which renews the lease. */
+  lastRenewedMs = 0;
+
+  constructor({ rpc, minorVersion, timeoutMs, hard }: DispatcherOptions) {
+    this.rpc = rpc;
+    this.minorVersion = minorVersion;
+    this.#timeoutMs = timeoutMs;
+    this.#hard = hard;
+    this.#sweep = new Sweep(timeoutMs, (nowMs) => this.#endLate(nowMs));
+  }
+
+  attach(recoverer: Recoverer): void {
+    this.#recoverer = recoverer;
+  }
+
+  get server(): string {
+    return this.rpc.name;
+  }
+
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  /** Reads and writes that may be in flight at once: one slot is kept for what is awaited, where there are several. */
+  get dataSlots(): number {
+    const usable = this.#session?.slots.usable ?? 0;
+    return usable > 1 ? usable - 1 : usable;
+  }
+
+  /** Whether anybody waits for the session to come back. */
+  get isAwaited(): boolean {
+    return !this.#queues.empty || this.#delays.size > 0;
+  }
+
+  named(error: StatusError, what: string): DioriteError {
+    return nfsError(error.status, error.operation === OP.SEQUENCE ? `${what} (SEQUENCE)` : what, this.server);
+  }
+
+  run<T>(operation: Operation<T>, lane: Lane = 'operation'): Promise<T> {
+    const call = new OperationCall(this, operation, lane);
+    this.submit(call);
+    return call.promise;
+  }
+
+  /** The same, with an error that names server and operation. */
+  async ask<T>(operation: Operation<T>): Promise<T> {
+    try {
+      return await this.run(operation);
+    } catch (error) {
+      throw this.told(error, operation.what);
+    }
+  }
+
+  /** What the caller is told of an error that `run` rejected with. */
+  told(error: unknown, what: string): unknown {
+    return error instanceof StatusError ? this.named(error, what) : error;
+  }
+
+  /** Answers nothing before it returns. */
+  submit(call: SessionCall): void {
+    call.deadlineMs = this.#hard ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
+    this.#queues.push(call);
+    // What cannot be sent is told later, not from within.
+    if (this.#closed !== null || call.file?.isLost === true) queueMicrotask(() => this.#pump());
+    else this.#pump();
+  }
+
+  /** Takes back what waits; what is at the server is abandoned. Fails with ECANCELED, not before this returns. */
+  abandon(call: SessionCall): void {
+    if (call.isAbandoned) return;
+    call.isAbandoned = true;
+    if (call.slot >= 0 && call.timer === null) {
+      this.rpc.abandon(call);
+      return;
+    }
+    this.#delays.remove(call);
+    this.#queues.remove(call);
+    queueMicrotask(() => {
+      this.failed(call, systemError('ECANCELED', `a call to ${this.server} was given up`), false);
+    });
+  }
+
+  // ---- sending ----
+
+  /** Only calls of recovery go until `resume`. */
+  pause(): void {
+    this.#open = false;
+  }
+
+  /** A new session: what was sent in the old one comes back by itself, and goes out in this one. */
+  install(session: Session): void {
+    this.#session = session;
+    this.lastRenewedMs = performance.now();
+    this.#pump();
+    this.onSlots();
+  }
+
+  resume(): void {
+    this.#open = true;
+    this.#pump();
+  }
+
+  isCurrent(session: Session): boolean {
+    return session === this.#session && this.#closed === null;
+  }
+
+  send(call: RpcCall): void {
+    this.rpc.call(call);
+  }
+
+  slotFreed(): void {
+    this.#pump();
+  }
+
+  sessionLost(session: Session, status: number): void {
+    if (this.isCurrent(session)) this.#recoverer?.sessionLost(status);
+  }
+
+  #pump(): void {
+    for (;;) {
+      const ends = this.#closed !== null;
+      const call = this.#queues.first(ends || this.#open, ends || this.#dataInFlight < this.dataSlots);
+      if (call === null) break;
+      const failure = this.#closed ?? call.file?.failure ?? null;
+      if (failure !== null) {
+        this.#queues.remove(call);
+        call.giveUp(failure, !call.mayHaveRun);
+        continue;
+      }
+      const slot = this.#session?.slots.acquire() ?? -1;
+      if (slot < 0) break;
+      this.#queues.remove(call);
+      this.#start(call, slot);
+    }
+    if (this.#queues.empty) return;
+    if (!this.#hard) this.#sweep.arm();
+    if (!this.#open) this.#recoverer?.wanted();
+  }
+
+  #start(call: SessionCall, slot: number): void {
+    const session = this.#session;
+    assert(session !== null, 'a slot is of a session');
+    call.session = session;
+    call.slot = slot;
+    call.sequence = session.slots.sequenceOf(slot);
+    call.highestSlot = session.slots.highestUsed();
+    call.epoch = this.#recoverer?.epoch ?? 0;
+    call.fileEpoch = call.file?.epoch ?? 0;
+    call.resent = false;
+    if (call.lane === 'data') this.#dataInFlight++;
+    this.#limit(call);
+    this.rpc.call(call);
+  }
+
+  /** The connection gives each sending the whole time: what was sent before has less left. */
+  #limit(call: SessionCall): void {
+    const leftMs = call.deadlineMs - performance.now();
+    if (leftMs >= this.#timeoutMs - LIMIT_SLACK_MS || this.#hard) return;
+    call.limit = setTimeout(() => {
+      call.limit = null;
+      call.isLate = this.rpc.abandon(call);
+    }, leftMs);
+  }
+
+  /** The call holds its slot no longer; what becomes of the slot is said by whoever calls. */
+  #leaveSlot(call: SessionCall): void {
+    call.slot = -1;
+    if (call.limit !== null) clearTimeout(call.limit);
+    call.limit = null;
+    if (call.lane === 'data') this.#dataInFlight--;
+  }
+
+  // ---- answers ----
+
+  replied(call: SessionCall, xdr: XdrReader, resent: boolean, payloadBytes: number): void {
+    const { session } = call;
+    assert(session !== null && call.slot >= 0, 'what is answered holds a slot');
+    const result = this.#result;
+    readSequence(xdr, session.id, result);
+    if (resent) call.resent = true;
+    switch (afterSequence(result.status)) {
+      case 'done':
+        this.#accepted(call, session, xdr, payloadBytes);
+        break;
+      case 'again':
+        // It keeps its slot and its number.
+        this.#delay(call, 'delay', result.status);
+        break;
+      case 'answered-before':
+        session.slots.accepted(call.slot);
+        this.#leaveSlot(call);
+        call.mayHaveRun = true;
+        this.#sendAnew(call, result.status);
+        break;
+      case 'session':
+        this.#leaveSlot(call);
+        // The first copy may have been carried out by a server that has ended since.
+        if (call.resent) call.mayHaveRun = true;
+        this.sessionLost(session, result.status);
+        this.#sendAnew(call, result.status);
+        break;
+      case 'fail':
+        session.slots.refused(call.slot);
+        this.#leaveSlot(call);
+        call.refuse(new StatusError(result.status, OP.SEQUENCE, call.mayHaveRun));
+        break;
+    }
+    this.#pump();
+  }
+
+  #accepted(call: SessionCall, session: Session, xdr: XdrReader, payloadBytes: number): void {
+    const result = this.#result;
+    if (result.slot !== call.slot || result.sequence !== call.sequence)
+      throw new XdrError(`slot ${result.slot}, number ${result.sequence} answer ${call.slot}, ${call.sequence}`);
+    session.slots.accepted(call.slot);
+    if (session.slots.setTarget(result.targetHighestSlot)) this.onSlots();
+    this.#leaveSlot(call);
+    if (session === this.#session) {
+      this.lastRenewedMs = performance.now();
+      this.#recoverer?.flagged(result.flags);
+    }
+    try {
+      call.complete(xdr, result.rest, payloadBytes);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      this.#refused(call, error);
+    }
+  }
+
+  #refused(call: SessionCall, error: StatusError): void {
+    call.mayHaveRun ||= error.mayHaveRun;
+    const decision = afterOperation(error.status);
+    if (decision === 'delay' || decision === 'grace') {
+      this.#delay(call, decision, error.status);
+      return;
+    }
+    const { file } = call;
+    // What recovery itself sends is recovery's to judge.
+    if (decision === 'fail' || call.lane === 'recovery' || (decision === 'state' && file === null)) {
+      call.refuse(new StatusError(error.status, error.operation, call.mayHaveRun));
+      return;
+    }
+    const changed = file === null ? call.epoch !== this.#recoverer?.epoch : call.fileEpoch !== file.epoch;
+    if (!changed) {
+      if (++call.stateChecks > STATE_CHECKS_MAX) {
+        call.refuse(new StatusError(error.status, error.operation, call.mayHaveRun));
+        return;
+      }
+      if (decision === 'client') this.#recoverer?.clientLost();
+      else this.#recoverer?.checkStates();
+    }
+    this.#sendAnew(call, error.status);
+  }
+
+  failed(call: SessionCall, error: DioriteError, unsent: boolean): void {
+    const { session, slot } = call;
+    if (session !== null && slot >= 0) {
+      this.#leaveSlot(call);
+      if (unsent && !call.resent) session.slots.refused(slot);
+      else {
+        call.mayHaveRun = true;
+        session.slots.lose(slot);
+        if (this.isCurrent(session)) this.send(new Fence(this, session, slot));
+      }
+    }
+    call.giveUp(call.isLate ? this.#late(call, 'no answer') : error, !call.mayHaveRun);
+    this.#pump();
+  }
+
+  // ---- waiting ----
+
+  /** Under a new number, in a new session if need be. */
+  #sendAnew(call: SessionCall, status: number): void {
+    if (call.lane === 'recovery') {
+      // The session that it would wait for is made by whoever waits for it.
+      call.refuse(new StatusError(status, OP.SEQUENCE, call.mayHaveRun));
+      return;
+    }
+    if (call.mayHaveRun && !call.repeatable) {
+      call.answerLost();
+      return;
+    }
+    if (performance.now() >= call.deadlineMs) this.#timeOut(call, 'no session');
+    else this.#queues.push(call);
+  }
+
+  #delay(call: SessionCall, decision: 'delay' | 'grace', status: number): void {
+    call.delayMs = nextDelayMs(call.delayMs, decision);
+    if (performance.now() + call.delayMs > call.deadlineMs) {
+      this.#timeOut(call, statusName(status));
+      return;
+    }
+    this.#delays.add(call, call.delayMs);
+  }
+
+  #delayOver(call: SessionCall): void {
+    if (call.slot < 0) {
+      this.#queues.push(call);
+      this.#pump();
+      return;
+    }
+    // It kept its slot; the session may be another by now.
+    if (call.session !== null && this.isCurrent(call.session)) {
+      call.resent = true;
+      this.rpc.call(call);
+      return;
+    }
+    this.#leaveSlot(call);
+    call.mayHaveRun = true;
+    this.#sendAnew(call, STATUS.BADSESSION);
+    this.#pump();
+  }
+
+  #timeOut(call: SessionCall, why: string): void {
+    this.failed(call, this.#late(call, why), false);
+  }
+
+  #late(call: SessionCall, why: string): DioriteError {
+    return systemError('ETIMEDOUT', `${this.server}: ${call.what}: not done in ${this.#timeoutMs / 1000} s: ${why}`);
+  }
+
+  #endLate(nowMs: number): void {
+    for (const call of this.#queues.all()) {
+      if (nowMs < call.deadlineMs) continue;
+      this.#queues.remove(call);
+      this.#timeOut(call, 'no free slot, or no session');
+    }
+    if (!this.#queues.empty) this.#sweep.arm();
+  }
+
+  /** Recovery cannot go on: nobody waits for it any longer. */
+  failWaiting(error: DioriteError): void {
+    for (const call of this.#queues.all()) {
+      this.#queues.remove(call);
+      call.giveUp(error, !call.mayHaveRun);
+    }
+  }
+
+  /** What comes from now on, and what waits, fails. */
+  close(): void {
+    if (this.#closed !== null) return;
+    this.#closed = errors.make('ERR_DIORITE_CLOSED', `the connection to ${this.server} is closed`);
+    for (const call of this.#delays.clear()) this.#queues.push(call);
+    this.#sweep.stop();
+    this.#pump();
+  }
+}

@@ -1,0 +1,48 @@
+// Keeps the client's lease on the server while it has files open there: a SEQUENCE from time to time (RFC 8881 §8.3).
+import type { Dispatcher } from './dispatcher.js';
+import type { Operation } from './operation-call.js';
+
+/** Nothing but the SEQUENCE that every compound begins with. */
+const RENEW: Operation<void> = {
+  what: 'SEQUENCE',
+  operations: 0,
+  encode: () => undefined,
+  decode: () => undefined,
+};
+
+/** Where a server says nothing sensible: shorter than that of any known one. */
+const LEASE_SECONDS_MIN = 1;
+const LEASE_SECONDS_MAX = 3600;
+
+export class Lease {
+  readonly #dispatcher: Dispatcher;
+  readonly #periodMs: number;
+  #timer: NodeJS.Timeout | null = null;
+  #renewing = false;
+
+  constructor(dispatcher: Dispatcher, leaseSeconds: number) {
+    this.#dispatcher = dispatcher;
+    this.#periodMs = (Math.min(Math.max(leaseSeconds, LEASE_SECONDS_MIN), LEASE_SECONDS_MAX) * 1000) / 3;
+  }
+
+  /** While there is state on the server. It keeps no process alive. Idempotent. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#tick(), this.#periodMs).unref();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #tick(): void {
+    // Any call renews: idle is half a period without one, so that at most 1.5 periods of the three pass without.
+    if (this.#renewing || performance.now() - this.#dispatcher.lastRenewedMs < this.#periodMs / 2) return;
+    this.#renewing = true;
+    // Nobody waits for it: an error is met again, and told, by whoever uses a file next.
+    const done = (): void => {
+      this.#renewing = false;
+    };
+    this.#dispatcher.run(RENEW).then(done, done);
+  }
+}
