@@ -6,11 +6,14 @@ import type { OpenOptions } from './handle/open-options.js';
 
 export type { OpenOptions } from './handle/open-options.js';
 
-type Opener = (url: URL, flags: string | number | undefined, options: OpenOptions) => Promise<File>;
+type Flags = string | number | undefined;
+/** `given`: what `url` was made of. The URL standard resolves dots by text, and some schemes know better. */
+type Opener = (url: URL, flags: Flags, options: OpenOptions, given: string | URL) => Promise<File>;
 
 /** A target is a folder under targets/ and a line here; it is loaded when it is first used. */
 const SCHEMES: Readonly<Record<string, Opener>> = {
   'file:': (url, flags, options) => openPath(fileURLToPath(url), flags, options),
+  'nfs:': async (_url, flags, options, given) => (await import('./handle/open-nfs.js')).openNfs(given, flags, options),
 };
 
 const IO_OPTIONS = new Set(['direct', 'prefer-direct', 'drop-behind', 'buffered']);
@@ -40,7 +43,7 @@ export async function open(
       url.href,
     );
   }
-  return opener(url, flags, options);
+  return opener(url, flags, options, typeof path === 'string' ? path : url);
 }
 
 /** A string is a path, as in Node, unless it starts like a URL: `scheme://`. */
@@ -59,7 +62,7 @@ async function openPath(
   return (await import('./handle/open-path.js')).openPath(path, flags, options);
 }
 
-function toOptions(given: number | string | OpenOptions | undefined): OpenOptions {
+export function toOptions(given: number | string | OpenOptions | undefined): OpenOptions {
   if (given === undefined || given === null) return {};
   if (typeof given === 'number' || typeof given === 'string') return { mode: given };
   if (typeof given !== 'object' || Array.isArray(given))

@@ -107,7 +107,10 @@ describe('the fake NfsProtocol', () => {
     assert.deepEqual(await write(fake, file, 2, 'cd'), { code: 'EIO', unsent: false });
     assert.equal(textOf(fake), 'abcd');
     fake.faults = nthFault(null, fake.log.length + 1, { error: 'EACCES' });
-    await assert.rejects(fake.lookup(fake.root.handle, 'f'), { code: 'EACCES', message: /LOOKUP f, fake:2049/ });
+    await assert.rejects(fake.lookup(fake.root.handle, 'f'), {
+      code: 'EACCES',
+      message: /^fake:2049: LOOKUP f: EACCES$/,
+    });
     await assert.rejects(fake.lookup(fake.root.handle, 'g'), { code: 'ENOENT' });
   });
 
@@ -151,7 +154,7 @@ describe('the fake NfsProtocol', () => {
     const next = await fake.readDirectory(root, first.cookie, first.verifier, 1000);
     assert.deepEqual([next.entries.map(({ name }) => name), next.end], [['d'], true]);
     await fake.remove(root, 'f');
-    await assert.rejects(fake.readDirectory(root, first.cookie, first.verifier, 1000), { code: 'EBADCOOKIE' });
+    await assert.rejects(fake.readDirectory(root, first.cookie, first.verifier, 1000), { message: /NOT_SAME/ });
     assert.equal((await fake.attributes(file.handle)).links, 0);
     await fake.closeFile(file);
     await assert.rejects(fake.attributes(file.handle), { code: 'ESTALE' });

@@ -1,5 +1,5 @@
 // NfsProtocol in memory, for tests: files, directories, links, unstable data with a verifier, and faults at every call.
-import { DioriteError, errors } from '../../src/base/errors.js';
+import { errors } from '../../src/base/errors.js';
 import {
   type Committed,
   FILE_SYNC,
@@ -17,6 +17,7 @@ import {
   type NfsSetAttributes,
   type NfsSpace,
 } from '../../src/targets/nfs/protocol.js';
+import { nfsError, STATUS } from '../../src/targets/nfs/status.js';
 import { FakeAnswers } from './fake/answers.js';
 import type { FakeOperation, Fault, Faults } from './fake/faults.js';
 import { FakeIo, toError } from './fake/io.js';
@@ -242,8 +243,7 @@ export class FakeProtocol implements NfsProtocol {
     return this.#run('readDirectory', null, (what) => {
       const node = this.tree.directory(directory, what);
       const stale = this.#options.strictCookies === true && cookie !== 0n && verifier !== node.change;
-      // NFS3ERR_BAD_COOKIE and NFS4ERR_NOT_SAME have no errno.
-      if (stale) throw new DioriteError(`EBADCOOKIE: ${what}, ${this.server}`, { code: 'EBADCOOKIE' });
+      if (stale) throw nfsError(this.version === '3' ? STATUS.BAD_COOKIE : STATUS.NOT_SAME, what, this.server);
       return names.readEntries(node, cookie, bytes, this.#options.plainEntries === true);
     });
   }

@@ -1,17 +1,15 @@
 // How a regular file becomes visible at once: written under a temporary name beside its own, then sync, rename, sync.
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, chown, link, lstat, open, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { DioriteError, errors } from '../../base/errors.js';
 import type { BeginOptions, Publication, Publishing } from '../../transfer/target.js';
+import { temporaryName } from '../temporary-name.js';
 import type { FileTarget } from './file-target.js';
 import { type FileTargetOptions, type OpenedFile, openFileTarget } from './open-file.js';
 import { reserve } from './reserve.js';
 import { readUmask } from './umask.js';
 
-/** NAME_MAX of every Linux file system, in bytes. */
-const NAME_BYTES_MAX = 255;
 /** Names are random: a second collision means that something is wrong with the directory. */
 const ATTEMPTS_MAX = 8;
 /** As open(2) is asked for by default, less the umask. */
@@ -149,18 +147,10 @@ async function ifThere(path: string): Promise<Awaited<ReturnType<typeof lstat>> 
   }
 }
 
-/** `.NAME.diorite-XXXXXX`: what a crash leaves behind can be told by its name. A long name is cut, by characters. */
-function temporaryPathFor(path: string): string {
-  const suffix = `.diorite-${randomBytes(6).toString('hex')}`;
-  let name = basename(path);
-  while (Buffer.byteLength(name) + suffix.length + 1 > NAME_BYTES_MAX) name = [...name].slice(0, -1).join('');
-  return `${dirname(path)}/.${name}${suffix}`;
-}
-
 /** Makes an empty file that nobody else may read, and returns its path. */
 async function createBeside(path: string): Promise<string> {
   for (let attempt = 1; ; attempt++) {
-    const temporary = temporaryPathFor(path);
+    const temporary = `${dirname(path)}/${temporaryName(basename(path))}`;
     try {
       await (await open(temporary, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)).close();
       return temporary;

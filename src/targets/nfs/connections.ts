@@ -21,7 +21,6 @@ async function unlessOfThePath(connecting: Promise<unknown>): Promise<void> {
 
 class Shared {
   readonly protocol: NfsProtocol;
-  /** What the root of the protocol is called in URLs: '/' or '/export'. */
   readonly rootPath: string;
   readonly #directories = new Set<string>();
   readonly #onUnused: () => void;
@@ -90,6 +89,11 @@ export class NfsConnection {
 
   get protocol(): NfsProtocol {
     return this.#shared.protocol;
+  }
+
+  /** What the protocol's root is called in URLs: '/' or '/export'. */
+  get rootPath(): string {
+    return this.#shared.rootPath;
   }
 
   get isReleased(): boolean {

@@ -21,6 +21,8 @@ export const STATUS = {
   TOOSMALL: 10005,
   /** v4 calls it DELAY. */
   JUKEBOX: 10008,
+  /** v4 alone: READDIR's verifier. */
+  NOT_SAME: 10027,
 } as const;
 
 interface Meaning {

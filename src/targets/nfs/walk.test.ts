@@ -74,7 +74,7 @@ describe('a walk', () => {
     const fake = tree();
     const refused: [string, string, RegExp?][] = [
       ['', 'ENOENT'],
-      ['none/file', 'ENOENT', /LOOKUP none, fake:2049/],
+      ['none/file', 'ENOENT', /fake:2049: LOOKUP none/],
       ['a/b/none', 'ENOENT'],
       ['a/dangling', 'ENOENT'],
       ['a/b/file/more', 'ENOTDIR', /"a\/b\/file" is no directory/],

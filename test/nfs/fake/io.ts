@@ -72,7 +72,7 @@ export class FakeIo {
     const waits = place >= 0;
     if (waits) this.#waiting.splice(place, 1);
     else if (pending.takeBack?.() !== true) return;
-    const error = new DioriteError('ECANCELED: given up, fake:2049', { code: 'ECANCELED' });
+    const error = new DioriteError('fake:2049: given up', { code: 'ECANCELED' });
     this.#host.answers.later(() => this.#settle(pending, () => call.failed(error, waits), !waits), false);
   }
 

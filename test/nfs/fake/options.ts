@@ -13,7 +13,7 @@ export interface FakeOptions {
   readonly readOnly?: boolean;
   /** Entries of directories come without attributes, as READDIR gives them. */
   readonly plainEntries?: boolean;
-  /** A cookie holds only as long as nothing in the directory changes: else EBADCOOKIE. */
+  /** A cookie holds only as long as nothing in the directory changes: else BAD_COOKIE or NOT_SAME. */
   readonly strictCookies?: boolean;
 }
 

@@ -10,10 +10,10 @@ import type {
 } from '../../../src/targets/nfs/protocol.js';
 import { BLOCK_BYTES, FakeContent } from './content.js';
 
-/** `ENOENT: LOOKUP name, fake:2049`: the shape of what a protocol rejects with. */
+/** `fake:2049: LOOKUP name: ENOENT`: the shape of what a protocol rejects with. */
 export function fakeError(code: string, what: string): DioriteError {
   const number = (constants.errno as Record<string, number | undefined>)[code];
-  return new DioriteError(`${code}: ${what}, fake:2049`, { code, errno: number === undefined ? undefined : -number });
+  return new DioriteError(`fake:2049: ${what}: ${code}`, { code, errno: number === undefined ? undefined : -number });
 }
 
 export interface FakeEntry {
