@@ -27,22 +27,14 @@ interface NewName {
   readonly name: string;
 }
 
-interface OldName extends NewName {
-  readonly place: Place;
-}
-
-/** A name that is there, and what it stands for: a link itself. */
-async function oldName(root: Root, path: string): Promise<OldName> {
+/** A name that is to go: the server says if it is not there. A slash at its end says that it is a directory's. */
+async function oldName(root: Root, path: string): Promise<NewName> {
   const { protocol, base } = root;
-  const found = await walk(protocol, base, path, 'stay');
-  const { directory, name, place } = found;
-  if (place === null) throw missingError(root, path, found);
-  if (name === null || place === base) throw localError('EBUSY', protocol, `"${path}" ends in no name of its own`);
-  return { directory, name, place };
-}
-
-function missingError({ protocol }: Root, path: string, { missing }: Found): DioriteError {
-  return missing ?? localError('ENOENT', protocol, `"${path}" is not there`);
+  const { directory, name, mustBeDirectory } = await walk(protocol, base, path, 'name');
+  if (name === null) throw localError('EBUSY', protocol, `"${path}" ends in no name of its own`);
+  if (mustBeDirectory && !(await find(protocol, directory, name, 'stay')).isDirectory)
+    throw localError('ENOTDIR', protocol, `"${path}" is no directory`);
+  return { directory, name };
 }
 
 /** By `truncate`, `chmod`, `chown`, `utimes`. */
@@ -74,35 +66,31 @@ export async function spaceOf({ protocol, base }: Root, path: string): Promise<N
 export async function rename(root: Root, from: string, to: string): Promise<void> {
   const { protocol } = root;
   const old = await oldName(root, from);
-  const made = await newName(root, to, old.place.isDirectory);
+  const made = await newName(root, to, true);
   await protocol.rename(old.directory.handle, old.name, made.directory.handle, made.name);
 }
 
-/** REMOVE of v4 takes empty directories as well: what it is, is looked at before. */
 export async function unlink(root: Root, path: string): Promise<void> {
-  const { directory, name, place } = await oldName(root, path);
-  if (place.isDirectory) throw localError('EISDIR', root.protocol, `"${path}" is a directory`);
+  const { directory, name } = await oldName(root, path);
   await root.protocol.remove(directory.handle, name);
 }
 
 export async function removeDirectory(root: Root, path: string): Promise<void> {
-  const { directory, name, place } = await oldName(root, path);
-  if (!place.isDirectory) throw localError('ENOTDIR', root.protocol, `"${path}" is no directory`);
+  const { directory, name } = await oldName(root, path);
   await root.protocol.removeDirectory(directory.handle, name);
 }
 
 export async function remove(root: Root, path: string, recursive: boolean, force: boolean): Promise<void> {
   const { protocol } = root;
-  let old: OldName;
   try {
-    old = await oldName(root, path);
+    const { directory, name } = await oldName(root, path);
+    const place = await find(protocol, directory, name, 'stay');
+    if (!place.isDirectory) return await protocol.remove(directory.handle, name);
+    if (!recursive) throw localError('EISDIR', protocol, `"${path}" is a directory, and recursive was not asked for`);
+    await removeTree(protocol, place);
   } catch (error) {
-    if (force && isMissing(error)) return;
-    throw error;
+    if (!force || !isMissing(error)) throw error;
   }
-  if (!old.place.isDirectory) return protocol.remove(old.directory.handle, old.name);
-  if (!recursive) throw localError('EISDIR', protocol, `"${path}" is a directory, and recursive was not asked for`);
-  await removeTree(protocol, old.place);
 }
 
 export async function makeDirectory(root: Root, path: string, mode: number): Promise<void> {

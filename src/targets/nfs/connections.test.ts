@@ -40,12 +40,17 @@ function versions(answers: Readonly<Record<Name, Answer>>, tried: string[] = [])
 }
 
 /** Everything is below the root of the server's tree, or below one export. */
-function exporting(version: Name, root = '/'): { readonly made: FakeProtocol[]; connect(path: string): Connected } {
+function exporting(
+  version: Name,
+  root = '/',
+  directories: readonly string[] = ['/vfs'],
+): { readonly made: FakeProtocol[]; connect(path: string): Connected } {
   const made: FakeProtocol[] = [];
   return {
     made,
     connect: (path) => {
       const protocol = new FakeProtocol({ version });
+      for (const name of directories) protocol.putDirectory(name);
       made.push(protocol);
       return { protocol, rest: path.slice(root.length).replace(/^\//, '') };
     },
@@ -96,6 +101,19 @@ describe('negotiating the version', () => {
       assert.equal(error.message, `fake:2049: NFSv4.2 says ${code}`);
     }
     assert.deepEqual((await tried(REFUSED, { ...SETTINGS, port: 2049 }))[0], ['4.2']);
+  });
+
+  it('goes on to v3 where v4 shows no such export, and says of both where neither has it', async () => {
+    const { connect, made } = exporting('4.2', '/', []);
+    const v3 = exporting('3', '/vfs');
+    const found = await negotiate(versions({ ...LACKING, '4.2': connect, '3': v3.connect }), SETTINGS, '/vfs/file');
+    assert.deepEqual([found.protocol.version, made[0]?.closed], ['3', true]);
+    await assert.rejects(negotiate(versions({ ...LACKING, '4.2': connect, '3': 'EACCES' }), SETTINGS, '/vfs/file'), {
+      code: 'ENOENT',
+      message: /^NFSv4.2: fake:2049: LOOKUP vfs: ENOENT \(NFSv3: EACCES: /,
+    });
+    const atTheRoot = await negotiate(versions({ ...LACKING, '4.2': connect }), SETTINGS, '/file');
+    assert.equal(atTheRoot.protocol.version, '4.2');
   });
 
   it('gives up when the time is up, and closes what comes too late', async () => {

@@ -56,6 +56,31 @@ function mostTelling(failures: readonly Failure[]): DioriteError {
   return new DioriteError(text, { code, errno, cause: best.error });
 }
 
+/**
+ * v4 connects to the root of the server's tree, whatever path is asked for: that there is such an export shows when its
+ * first name is looked up. What may be the name of a file that is yet to be made says nothing.
+ */
+async function mustExport({ protocol, rest }: Connected): Promise<void> {
+  const [first = '', ...others] = rest.split('/');
+  if (protocol.version !== '3' && others.length > 0) await protocol.lookup(protocol.root.handle, first);
+}
+
+async function connectBy(
+  connect: Connect,
+  settings: NfsSettings,
+  path: string,
+  isOneOfMany: boolean,
+): Promise<Connected> {
+  const connected = await connect(settings, path);
+  try {
+    if (isOneOfMany) await mustExport(connected);
+    return connected;
+  } catch (error) {
+    await Promise.allSettled([connected.protocol.close()]); // what led here is what is told
+    throw error;
+  }
+}
+
 async function tryEach(versions: readonly Version[], settings: NfsSettings, path: string): Promise<Connected> {
   const failures: Failure[] = [];
   /** Minor versions share the port and the tree: what one met there the others would meet as well. */
@@ -64,7 +89,7 @@ async function tryEach(versions: readonly Version[], settings: NfsSettings, path
     if (hasMetPort && name !== '3') continue;
     try {
       const connect = await load();
-      return await connect({ ...settings, version: name }, path);
+      return await connectBy(connect, { ...settings, version: name }, path, versions.length > 1);
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       failures.push({ version: name, error });
