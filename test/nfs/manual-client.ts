@@ -1,4 +1,5 @@
 // An RpcClient over transports that the test plays the other end of.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RpcCall } from '../../src/targets/nfs/rpc/call.js';
 import { RpcClient, type RpcClientOptions } from '../../src/targets/nfs/rpc/rpc-client.js';
 import { type ManualTransport, ManualTransports } from './manual-transport.js';
@@ -47,7 +48,7 @@ export class ManualClient {
     const { transport } = this;
     const served: ServedCall[] = [];
     for (;;) {
-      await Promise.resolve();
+      await nextTurn();
       const batch = transport.sent.splice(0);
       if (batch.length === 0) return served;
       served.push(...callsIn(Buffer.concat(batch)));

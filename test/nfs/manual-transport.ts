@@ -8,7 +8,9 @@ export class ManualTransport implements Transport {
   readonly sent: Buffer[] = [];
   /** Of the payload of the last `send`: how many views. */
   views = 0;
+  readonly localPort = 700;
   destroyed = false;
+  reset = false;
   kept = true;
 
   constructor(address: Address, user: TransportUser) {
@@ -21,8 +23,9 @@ export class ManualTransport implements Transport {
     this.sent.push(Buffer.concat([head, ...payload, Buffer.alloc(padding)]));
   }
 
-  destroy(then?: () => void): void {
+  destroy(reset: boolean, then?: () => void): void {
     this.destroyed = true;
+    this.reset = reset;
     if (then !== undefined) queueMicrotask(then);
   }
 

@@ -99,6 +99,7 @@ export class ScriptedServer {
   readonly #calls: ServedCall[] = [];
   readonly #waiting: ((call: ServedCall) => void)[] = [];
   readonly #waitingForSocket: (() => void)[] = [];
+  readonly #ports: Map<Socket, number | undefined> = new Map();
 
   static async start(host = '127.0.0.1', port = 0): Promise<ScriptedServer> {
     const server = createServer();
@@ -120,6 +121,7 @@ export class ScriptedServer {
   #serve(socket: Socket): void {
     const records = new RecordAssembler();
     this.sockets.push(socket);
+    this.#ports.set(socket, socket.remotePort);
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
     socket.on('data', (bytes) => {
@@ -154,6 +156,11 @@ export class ScriptedServer {
       if (socket !== undefined) return socket;
       await new Promise<void>((resolve) => this.#waitingForSocket.push(resolve));
     }
+  }
+
+  /** The client's, which a socket that was destroyed has forgotten. */
+  portOf(socket: Socket): number | undefined {
+    return this.#ports.get(socket);
   }
 
   async close(): Promise<void> {

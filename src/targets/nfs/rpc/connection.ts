@@ -1,12 +1,13 @@
 // One connection to the server, from its making to its first error: queued calls out, answers to their calls.
 import type { DioriteError } from '../../../base/errors.js';
+import { turnIsUsedUp } from '../../../transfer/turn.js';
 import { XdrError, XdrReader } from '../xdr/reader.js';
 import { XdrWriter } from '../xdr/writer.js';
 import { CallHeader, PROC_UNAVAIL, ReplyHeader, SUCCESS, writeAccepted } from './message.js';
 import type { CallQueue, PendingCall, PendingCalls } from './pending.js';
 import { type Inbox, Receiver } from './receiver.js';
 import { beginRecord, endRecord } from './record.js';
-import { nonsense, rejection } from './rejections.js';
+import { nonsense, rejection, systemError } from './rejections.js';
 import { type Outbox, Sender } from './sender.js';
 import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
 
@@ -26,7 +27,7 @@ export interface ConnectionOwner {
   /** A call is done with: `answered`, by the server. */
   settled(answered: boolean): void;
   /** It ended by itself: not after `destroy`. */
-  lost(connection: Connection, error: Error): void;
+  lost(connection: Connection, error: DioriteError): void;
 }
 
 /** An answer that came while its call's own bytes were still being sent. */
@@ -63,6 +64,10 @@ export class Connection {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  get localPort(): number | null {
+    return this.#transport.localPort;
   }
 
   #user(): TransportUser {
@@ -136,15 +141,18 @@ export class Connection {
     this.#transport.keepAlive(keep);
   }
 
-  /** No memory is touched any more when this returns. An answer that was already there is given to its call. */
+  /**
+   * No memory is touched any more when this returns. An answer that was already there is given to its call. What waits
+   * for another is of no use to the server any more.
+   */
   destroy(then?: () => void): void {
     this.#ended = true;
     this.#receiver.stop();
-    this.#transport.destroy(then);
+    this.#transport.destroy(this.#owner.pending.size > 0, then);
     this.#deliverEarly();
   }
 
-  #lose(error: Error): void {
+  #lose(error: DioriteError): void {
     if (this.#ended) return;
     this.destroy();
     this.#owner.lost(this, error);
@@ -156,7 +164,7 @@ export class Connection {
     } catch (error) {
       // Where the next record begins is not known any more, whatever the error.
       const makesNoSense = error instanceof XdrError;
-      this.#lose(makesNoSense ? nonsense(this.#name, error) : new Error('a callback threw', { cause: error }));
+      this.#lose(makesNoSense ? nonsense(this.#name, error) : systemError('EIO', 'a callback threw', error));
       if (!makesNoSense) throw error;
     }
   }
@@ -164,7 +172,11 @@ export class Connection {
   #sent(): void {
     this.#sender.sent();
     this.#deliverEarly();
-    this.#flush();
+    if (this.#ended || this.#flushing) return;
+    // A server that takes what it gets would be sent everything that waits before anything else has its turn.
+    this.#flushing = true;
+    if (turnIsUsedUp(true)) setImmediate(this.#flush);
+    else this.#flush();
   }
 
   #replied(pending: PendingCall, message: Uint8Array, bytes: number, payloadBytes: number): void {

@@ -12,13 +12,14 @@ import { Connection, type ConnectionOwner } from './connection.js';
 import { writeAccepted, writeCallHeader, writeDenied } from './message.js';
 import { CallQueue, PendingCalls, READ_DIRECT_BYTES } from './pending.js';
 import { MESSAGE_BYTES_MAX, STAGING_BYTES } from './receiver.js';
+import { systemError } from './rejections.js';
 
 const ROUNDS = 100_000;
 const CALLS_IN_FLIGHT = 4;
 /** Large replies are slow to make: one in so many. */
 const LARGE_ONE_IN = 500;
 
-const END = new Error('the server ended it');
+const END = systemError('ECONNRESET', 'the server ended it');
 
 const CODES: ReadonlySet<string | undefined> = new Set(['EIO', 'EACCES', 'EPROTONOSUPPORT', 'ENOTSUP', 'EREMOTEIO']);
 
@@ -41,7 +42,7 @@ class Fuzzed {
 
   get transport(): ManualTransport {
     if (this.#transport !== null && !this.#transport.destroyed) return this.#transport;
-    new Connection(this.#owner(), { ...TEST_OPTIONS }, (address, user) => {
+    new Connection(this.#owner(), { ...TEST_OPTIONS, localPort: null }, (address, user) => {
       this.#transport = new ManualTransport(address, user);
       return this.#transport;
     });

@@ -36,7 +36,7 @@ export interface RpcClientOptions {
 /** Kept by one connection attempt: the first one's success or failure is the caller's. */
 interface FirstConnection {
   resolve(): void;
-  reject(error: Error): void;
+  reject(error: DioriteError): void;
 }
 
 export class RpcClient implements Rpc {
@@ -52,7 +52,9 @@ export class RpcClient implements Rpc {
   #wait: NodeJS.Timeout | null = null;
   #first: FirstConnection | null = null;
   /** Why there is no connection. */
-  #lastError: Error | undefined;
+  #lastError: DioriteError | undefined;
+  /** Where the last connection came from. */
+  #localPort: number | null = null;
   #closing: Promise<void> | null = null;
 
   /** Fails where the server cannot be reached: at once, or in `timeoutMs`. */
@@ -183,13 +185,14 @@ export class RpcClient implements Rpc {
 
   #connect(timeoutMs: number): void {
     const { host, port, privilegedPort, transport = connectTcp } = this.#options;
-    const address: Address = { host, port, privilegedPort, timeoutMs };
+    const address: Address = { host, port, privilegedPort, timeoutMs, localPort: this.#localPort };
     this.#connection = new Connection(this.#owner, address, transport);
   }
 
   #connected(connection: Connection): void {
     const first = this.#first;
     this.#first = null;
+    this.#localPort = connection.localPort;
     this.#watch.active();
     if (first === null) this.#options.onReconnect?.();
     first?.resolve();
@@ -208,10 +211,12 @@ export class RpcClient implements Rpc {
     this.#stopWaiting();
   }
 
-  #lost(connection: Connection, error: Error): void {
+  #lost(connection: Connection, error: DioriteError): void {
     if (connection !== this.#connection) return;
     this.#connection = null;
     this.#lastError = error;
+    // Something on the way may have had enough of this port.
+    if (!connection.connected && error.code === 'ETIMEDOUT') this.#localPort = null;
     const first = this.#first;
     this.#first = null;
     first?.reject(error);
@@ -219,7 +224,7 @@ export class RpcClient implements Rpc {
   }
 
   /** Ends the connection, which is made again if anybody waits. */
-  #break(error: Error): void {
+  #break(error: DioriteError): void {
     const connection = this.#connection;
     this.#connection = null;
     this.#lastError = error;

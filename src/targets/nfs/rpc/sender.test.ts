@@ -6,6 +6,7 @@ import { recordOf } from '../../../../test/nfs/scripted-server.js';
 import { gathered, guardedSegments, TestCall } from '../../../../test/nfs/test-call.js';
 import type { SegmentList } from '../../../plan/request.js';
 import { AUTH_NONE, PROG_UNAVAIL, SUCCESS, writeCallHeader } from './message.js';
+import { systemError } from './rejections.js';
 import { OWN_REPLIES_MAX } from './sender.js';
 
 const NO_CREDENTIALS = Buffer.alloc(8);
@@ -93,7 +94,7 @@ describe('calls', () => {
     await Promise.resolve();
     const [served] = callsIn(transport.sent[0] ?? Buffer.alloc(0));
     transport.arrive(wordsReply(served, 3));
-    transport.user.closed(new Error('reset'));
+    transport.user.closed(systemError('ECONNRESET', 'reset'));
     assert.equal(transport.destroyed, true);
     assert.equal(call.answer?.results, '00000003');
     assert.equal(bench.client.inFlight, 0);

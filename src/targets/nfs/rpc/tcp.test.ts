@@ -151,6 +151,22 @@ describe('a connection that is reset', () => {
     assert.deepEqual(call.answer, { results: '00000001', resent: true, payloadBytes: 0 });
   });
 
+  it('is made again from the same port, by which the server knows what it has answered', async (t) => {
+    const server = await started(t);
+    const client = await connected(t, server, { privilegedPort: isRoot, timeoutMs: 900, hard: true });
+    const calls = [new TestCall(), new TestCall()] as const;
+    for (const call of calls) client.call(call);
+    const [first] = await server.nextOf(2);
+    // Once the server breaks it, once it says nothing until the client does.
+    first?.socket?.resetAndDestroy();
+    await server.nextOf(2);
+    for (const served of await server.nextOf(2)) served.reply((xdr) => xdr.u32(1));
+    await Promise.all(calls.map((call) => call.done));
+    const ports = server.sockets.map((socket) => server.portOf(socket));
+    assert.equal(ports.length, 3);
+    assert.equal(new Set(ports).size, 1);
+  });
+
   it('in the middle of a payload on its way in reads it again', async (t) => {
     const server = await started(t);
     const client = await connected(t, server);

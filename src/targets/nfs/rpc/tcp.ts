@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { assert } from '../../../base/assert.js';
+import type { DioriteError } from '../../../base/errors.js';
 import { systemError } from './rejections.js';
 import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
 
@@ -25,7 +26,10 @@ class TcpTransport implements Transport {
   readonly #deadline: NodeJS.Timeout;
   #connected = false;
   #ended = false;
-  #portTries = 0;
+  #localPort: number | null = null;
+  /** The server said that it sends no more: what is shut down already cannot be reset. */
+  #half = false;
+  #tries = 0;
   #kept = true;
   readonly #sent: () => void = () => {
     if (!this.#ended) this.#user.sent();
@@ -37,15 +41,28 @@ class TcpTransport implements Transport {
     this.#deadline = setTimeout(() => {
       this.#end(systemError('ETIMEDOUT', `no connection to ${addressName(address)} in ${address.timeoutMs} ms`));
     }, address.timeoutMs);
-    this.#socket = this.#open(address.privilegedPort);
+    this.#socket = this.#open(this.#port());
   }
 
-  #open(reserved: boolean): Socket {
+  get localPort(): number | null {
+    return this.#localPort;
+  }
+
+  /** To come from, at the next try; null: the kernel chooses. */
+  #port(): number | null {
+    const { localPort, privilegedPort } = this.#address;
+    const first = this.#tries++ === 0;
+    if (first && localPort !== null) return localPort;
+    if (!privilegedPort || this.#tries > RESERVED_PORT_TRIES) return null;
+    return randomInt(RESERVED_PORT_MIN, RESERVED_PORT_MAX + 1);
+  }
+
+  #open(localPort: number | null): Socket {
     const { host, port } = this.#address;
     const socket = connect({
       host,
       port,
-      ...(reserved ? { localPort: randomInt(RESERVED_PORT_MIN, RESERVED_PORT_MAX + 1) } : {}),
+      ...(localPort === null ? {} : { localPort }),
       noDelay: true,
       onread: {
         buffer: () => this.#user.nextBuffer(),
@@ -56,8 +73,8 @@ class TcpTransport implements Transport {
       },
     });
     socket.on('connect', () => this.#onConnect());
-    socket.on('error', (error) => this.#onError(error, reserved));
-    socket.on('end', () => this.#end(systemError('ECONNRESET', `${addressName(this.#address)} closed the connection`)));
+    socket.on('error', (error) => this.#onError(error, localPort));
+    socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose(socket));
     return socket;
   }
@@ -66,24 +83,28 @@ class TcpTransport implements Transport {
     if (this.#ended) return;
     clearTimeout(this.#deadline);
     this.#connected = true;
+    this.#localPort = this.#socket.localPort ?? null;
     this.#user.connected();
   }
 
-  #onError(error: Error, reserved: boolean): void {
+  #onError(error: Error, localPort: number | null): void {
     if (this.#ended) return;
-    if (!this.#connected && reserved) {
-      const again = reservedPortFailed(error);
-      if (again !== null) {
-        this.#socket.destroy();
-        this.#socket = this.#open(again === 'other' && ++this.#portTries < RESERVED_PORT_TRIES);
-        this.keepAlive(this.#kept);
-        return;
-      }
+    const failure = this.#connected || localPort === null ? null : portFailure(error);
+    if (failure === null) {
+      this.#end(this.#broken(error));
+      return;
     }
-    this.#end(this.#broken(error));
+    this.#socket.destroy();
+    this.#socket = this.#open(failure === 'taken' ? this.#port() : null);
+    this.keepAlive(this.#kept);
   }
 
-  #broken(error: Error): Error {
+  #onEnd(): void {
+    this.#half = true;
+    this.#end(systemError('ECONNRESET', `${addressName(this.#address)} closed the connection`));
+  }
+
+  #broken(error: Error): DioriteError {
     const name = addressName(this.#address);
     const { code = 'EIO' } = firstOf(error);
     return systemError(code, this.#connected ? `the connection to ${name} broke` : `no connection to ${name}`, error);
@@ -95,9 +116,9 @@ class TcpTransport implements Transport {
       this.#end(systemError('ECONNRESET', `the connection to ${addressName(this.#address)} is closed`));
   }
 
-  #end(error: Error): void {
+  #end(error: DioriteError): void {
     if (this.#ended) return;
-    this.destroy();
+    this.destroy(false);
     this.#user.closed(error);
   }
 
@@ -118,7 +139,7 @@ class TcpTransport implements Transport {
     socket.uncork();
   }
 
-  destroy(then?: () => void): void {
+  destroy(reset: boolean, then?: () => void): void {
     this.#ended = true;
     clearTimeout(this.#deadline);
     const socket = this.#socket;
@@ -126,8 +147,9 @@ class TcpTransport implements Transport {
       if (socket.closed) queueMicrotask(then);
       else socket.once('close', then);
     }
-    // Closes the descriptor before it returns: libuv neither reads nor writes from then on.
-    socket.destroy();
+    // Either closes the descriptor before it returns: libuv neither reads nor writes from then on.
+    if (reset && this.#connected && !this.#half && !socket.destroyed) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   keepAlive(keep: boolean): void {
@@ -151,11 +173,11 @@ function firstOf(error: Error): SystemError {
 }
 
 /**
- * `other`: the port is taken, or was a moment ago for the same server. `none`: this process may not have one. Null: it
- * is not the port's fault.
+ * `taken`: the port is somebody's, or was a moment ago with the same server. `forbidden`: this process may not have one
+ * like it. Null: it is not the port's fault.
  */
-function reservedPortFailed(error: Error): 'other' | 'none' | null {
+function portFailure(error: Error): 'taken' | 'forbidden' | null {
   const { code, syscall } = firstOf(error);
-  if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return 'other';
-  return syscall === 'bind' ? 'none' : null;
+  if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return 'taken';
+  return syscall === 'bind' ? 'forbidden' : null;
 }

@@ -1,4 +1,5 @@
 // What carries the bytes: TCP now, TLS over it later. One transport is one connection, and does not outlive its first error.
+import type { DioriteError } from '../../../base/errors.js';
 
 /** Whoever uses a transport. Called by the transport only, and never again after `closed` or after `destroy`. */
 export interface TransportUser {
@@ -11,7 +12,7 @@ export interface TransportUser {
   /** All that `send` was given has left this process. */
   sent(): void;
   /** It broke, could not be made, or the server ended it. */
-  closed(error: Error): void;
+  closed(error: DioriteError): void;
 }
 
 export interface Transport {
@@ -20,8 +21,13 @@ export interface Transport {
    * end. One at a time.
    */
   send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void;
-  /** Ends it. When this returns, it touches no memory any more; `then` is called when nothing is left of it. */
-  destroy(then?: () => void): void;
+  /**
+   * Ends it. When this returns, it touches no memory any more; `then` is called when nothing is left of it. `reset`: at
+   * once for the server as well, and its port is free again.
+   */
+  destroy(reset: boolean, then?: () => void): void;
+  /** Where it comes from: known while it is connected. */
+  readonly localPort: number | null;
   /** Whether it keeps the process alive. */
   keepAlive(keep: boolean): void;
 }
@@ -31,6 +37,11 @@ export interface Address {
   readonly port: number;
   /** To come from a port below 1024, which servers that export `secure` (the default of Linux) ask for. */
   readonly privilegedPort: boolean;
+  /**
+   * Where to come from, if that can be had: servers know a call that is sent again by its xid and the port (measured with
+   * ganesha: a MKDIR sent again is answered 0 from the old port, EXIST from another).
+   */
+  readonly localPort: number | null;
   /** To have a connection in. */
   readonly timeoutMs: number;
 }
