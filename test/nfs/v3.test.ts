@@ -19,6 +19,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { FILE_SYNC, type NfsOpened, type NfsProtocol, UNSTABLE } from '../../src/targets/nfs/protocol.js';
 import { parseNfsUrl } from '../../src/targets/nfs/url.js';
 import { connectV3 } from '../../src/targets/nfs/v3/protocol-v3.js';
+import { requireCapture, startCapture } from './capture.js';
 import { type Ganesha, type GaneshaOptions, requireGanesha, startGanesha } from './ganesha.js';
 import { AwaitedIo, readOnce, writeOnce } from './io-calls.js';
 import { freePorts } from './ports.js';
@@ -494,6 +495,38 @@ describe('NFSv3: servers that do not want', () => {
       code: 'ECONNREFUSED',
       message: new RegExp(`127.0.0.1:${free}`),
     });
+  });
+});
+
+describe('NFSv3: on the wire', () => {
+  it('nothing is malformed to tshark, and a call is a call', async (t) => {
+    if (!requireGanesha(t) || !requireCapture(t)) return;
+    const server = await startGanesha(t, { versions: ['3'] });
+    const capture = await startCapture(t, [server.port, server.mountPort]);
+    const { protocol } = await connectTo(t, server, '/vfs');
+    const root = protocol.root.handle;
+    const { file } = await openNew(protocol, 'file with a name of odd length');
+    const data = randomBytes(512 * 1024);
+    const pieces = cut(data, 512);
+    await writeOnce(protocol, file, 3, UNSTABLE, ...pieces.toReversed());
+    await readOnce(protocol, file, 3, ...pieces);
+    await protocol.commit(file);
+    await protocol.setAttributes(file.handle, { mode: 0o600, size: 17, mtimeNs: 12_345_678_901n });
+    await protocol.makeDirectory(root, 'directory', 0o755);
+    await protocol.symlink(root, 'link', 'somewhere');
+    await protocol.link(file.handle, root, 'second');
+    await protocol.rename(root, 'second', root, 'third');
+    await protocol.readDirectory(root, 0n, 0n, 4096);
+    await protocol.space(root);
+    await protocol.remove(root, 'third');
+    await protocol.removeDirectory(root, 'directory');
+    await protocol.close();
+    assert.deepEqual(await capture.malformed(), []);
+    const calls = await capture.calls();
+    assert.deepEqual(
+      ['WRITE', 'READ', 'COMMIT', 'CREATE', 'RENAME', 'READDIRPLUS'].map((name) => calls.get(name)),
+      [1, 1, 1, 1, 1, 1],
+    );
   });
 });
 

@@ -16,7 +16,6 @@ export interface ServerLimits {
   readonly readBytesBest: number;
   readonly writeBytesMax: number;
   readonly writeBytesBest: number;
-  readonly directoryBytesBest: number;
   readonly fileBytesMax: bigint;
 }
 
@@ -32,14 +31,14 @@ export function askLimits(asker: Asker, root: FileHandle): Promise<ServerLimits>
       xdr.u32();
       const [writeBytesMax, writeBytesBest] = [xdr.u32(), xdr.u32()];
       xdr.u32();
-      const directoryBytesBest = xdr.u32();
+      // dtpref: directories are read in parts of what the caller wants.
+      xdr.u32();
       if (readBytesMax === 0 || writeBytesMax === 0) throw new XdrError('FSINFO allows READ or WRITE no byte');
       return {
         readBytesMax,
         readBytesBest,
         writeBytesMax,
         writeBytesBest,
-        directoryBytesBest,
         fileBytesMax: xdr.u64(),
       };
     },

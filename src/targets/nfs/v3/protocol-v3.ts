@@ -18,6 +18,7 @@ import type {
   NfsSpace,
 } from '../protocol.js';
 import type { Rpc } from '../rpc/call.js';
+import { PORTMAP_PORT } from '../rpc/portmap.js';
 import type { NfsSettings } from '../settings.js';
 import { Asker, timeoutError } from './asker.js';
 import { DataPath } from './data-path.js';
@@ -204,8 +205,12 @@ export class ProtocolV3 implements NfsProtocol {
  * Finds the export that `path` (decoded, from the server's root) begins with, and mounts it. `rest` is what lies below:
  * '' is the export itself. However patient `hard` is later, here everything must be done within the timeout.
  */
-export async function connectV3(settings: NfsSettings, path: string): Promise<{ protocol: NfsProtocol; rest: string }> {
-  const rpc = await connectNfs(settings);
+export async function connectV3(
+  settings: NfsSettings,
+  path: string,
+  portmapPort: number = PORTMAP_PORT,
+): Promise<{ protocol: NfsProtocol; rest: string }> {
+  const rpc = await connectNfs(settings, portmapPort);
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -214,7 +219,7 @@ export async function connectV3(settings: NfsSettings, path: string): Promise<{ 
   }, settings.timeoutMs);
   try {
     await ask(rpc);
-    const { found, unmount } = await mountExport(settings, path);
+    const { found, unmount } = await mountExport(settings, portmapPort, path);
     const protocol = await ProtocolV3.start({ rpc, settings, root: found.handle, onClose: unmount });
     return { protocol, rest: found.rest };
   } catch (error) {

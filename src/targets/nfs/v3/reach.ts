@@ -18,13 +18,13 @@ export interface MountedExport {
   unmount(): Promise<void>;
 }
 
-export async function connectNfs(settings: NfsSettings): Promise<Rpc> {
-  const port = settings.port ?? (await portOf(settings, NFS_PROGRAM, NFS_VERSION));
+export async function connectNfs(settings: NfsSettings, portmapPort: number): Promise<Rpc> {
+  const port = settings.port ?? (await portOf(settings, portmapPort, NFS_PROGRAM, NFS_VERSION));
   return RpcPool.connect(clientOptions(settings, port), settings.connections);
 }
 
-export async function mountExport(settings: NfsSettings, path: string): Promise<MountedExport> {
-  const port = settings.mountPort ?? (await portOf(settings, MOUNT_PROGRAM, MOUNT_VERSION));
+export async function mountExport(settings: NfsSettings, portmapPort: number, path: string): Promise<MountedExport> {
+  const port = settings.mountPort ?? (await portOf(settings, portmapPort, MOUNT_PROGRAM, MOUNT_VERSION));
   const options = { ...clientOptions(settings, port), hard: false };
   const found = await withClient(options, (client) => findExport(client, path));
   return { found, unmount: () => leave(options, found.directory) };
@@ -55,10 +55,10 @@ async function withClient<T>(options: RpcClientOptions, use: (rpc: Rpc) => Promi
   }
 }
 
-async function portOf(settings: NfsSettings, program: number, version: number): Promise<number> {
+async function portOf(settings: NfsSettings, portmapPort: number, program: number, version: number): Promise<number> {
   const { host, uid, gid, gids, timeoutMs } = settings;
   try {
-    return await askPortmap({ host, program, version, credentials: { uid, gid, gids }, timeoutMs });
+    return await askPortmap({ host, portmapPort, program, version, credentials: { uid, gid, gids }, timeoutMs });
   } catch (error) {
     if (!(error instanceof DioriteError) || error.code !== 'ECONNREFUSED') throw error;
     const message = `${error.message} (the portmapper; with port and mountport in the URL it is not asked)`;
