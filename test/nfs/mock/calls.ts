@@ -98,7 +98,7 @@ export class CallLog {
 
   /** It was carried out. */
   carriedOut(call: Call, work: Work, reply: Buffer): void {
-    if (work.isRepeatable) return;
+    if (work.isRepeatable || work.isReplay?.() === true) return;
     const noted = this.#byXid.get(call.xid);
     if (noted !== undefined) noted.reply = reply;
     const lost = this.#lost.get(bodyDigest(call, work));

@@ -132,7 +132,7 @@ export class Connection {
     const cut = struck.message('cut');
     this.#write(cut === undefined ? framed : framed.subarray(0, cut.bytes));
     if (struck.message('twice') !== undefined) this.#write(framed);
-    if (cut?.then === 'drop') this.#socket.end();
+    if (cut?.end === 'drop') this.#socket.end();
     return framed.equals(frame(bytes, fragment)) && cut === undefined;
   }
 

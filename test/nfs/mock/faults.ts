@@ -12,7 +12,7 @@ export type MessageFault =
   /** The reply ends after so many bytes; below 0: so many are missing. Its record mark says so, too. */
   | { readonly kind: 'truncate'; readonly bytes: number }
   /** So many bytes of the reply leave under the mark of the whole; then the connection ends, or nothing more comes. */
-  | { readonly kind: 'cut'; readonly bytes: number; readonly then: 'drop' | 'stall' }
+  | { readonly kind: 'cut'; readonly bytes: number; readonly end: 'drop' | 'stall' }
   /** The record mark promises so many bytes, whatever there are. */
   | { readonly kind: 'mark'; readonly bytes: number }
   | { readonly kind: 'mutate'; readonly mutate: (reply: Buffer) => Buffer }

@@ -166,6 +166,11 @@ export class MockServer implements DispatcherHost {
     for (const session of this.v4.sessions.sessions.values()) session.target = highest;
   }
 
+  /** Every handle that clients hold is stale from now on. */
+  forgetHandles(): void {
+    this.tree.forgetHandles();
+  }
+
   /** Connections are refused until `up`. */
   async down(): Promise<void> {
     const closed = this.#listeners.map((listener) => listener.close());

@@ -150,6 +150,7 @@ export function decodeV4(state: V4State, call: Call, xdr: XdrReader): Work | nul
     isRepeatable: operations.every(({ isRepeatable }) => isRepeatable ?? true),
     bodyAt,
     run: (out, struck) => runCompound(compound, tag, operations, out, struck),
+    isReplay: () => compound.replay !== null,
     settled: () => {
       if (compound.slot !== null) compound.slot.isBusy = false;
     },
