@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { copyCase } from './cases/copy.js';
 import { copySeveralCase } from './cases/copy-several.js';
+import { nfsCases } from './cases/nfs.js';
 import { oddCase } from './cases/odd.js';
 import { planCase } from './cases/plan.js';
 import { randomReadCase } from './cases/random-read.js';
@@ -30,14 +31,17 @@ const CASES: readonly Case[] = [
   smallPiecesCase,
   oddCase,
   startCase,
+  ...nfsCases,
 ];
 
 function chosenCases({ cases }: Options): readonly Case[] {
   const names = CASES.map(({ name }) => name);
-  for (const name of cases) {
-    if (!names.includes(name)) throw new RangeError(`--case takes one of ${names.join(', ')}, not "${name}"`);
+  const isMeant = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked}-`);
+  for (const asked of cases) {
+    if (!names.some((name) => isMeant(name, asked)))
+      throw new RangeError(`--case takes one of ${names.join(', ')}, or what several begin with, not "${asked}"`);
   }
-  return cases.length === 0 ? CASES : CASES.filter(({ name }) => cases.includes(name));
+  return cases.length === 0 ? CASES : CASES.filter(({ name }) => cases.some((asked) => isMeant(name, asked)));
 }
 
 function writeJson(path: string, machine: Machine, quick: boolean, results: readonly CaseResult[]): void {

@@ -10,8 +10,8 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `npm run bench -- [options]
-  --case NAME    only this case; may be repeated
+export const HELP = `npm run bench -- [options] [CASE...]
+  --case NAME    only this case, or all whose names begin so (nfs); may be repeated
   --runs N       so many interleaved runs of each case
   --quick        less data and fewer runs: to see that it works, not to judge
   --dir DIR      where the data lie: on the disk that is to be measured
@@ -19,8 +19,9 @@ export const HELP = `npm run bench -- [options]
 `;
 
 export function parseOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...args],
+    allowPositionals: true,
     options: {
       case: { type: 'string', multiple: true },
       runs: { type: 'string' },
@@ -35,7 +36,7 @@ export function parseOptions(args: readonly string[]): Options {
     throw new RangeError(`--runs takes a positive integer, not "${values.runs}"`);
   }
   return {
-    cases: values.case ?? [],
+    cases: [...(values.case ?? []), ...positionals],
     runs,
     quick: values.quick ?? false,
     directory: values.dir,

@@ -3,11 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+export interface Built {
+  readonly program: string | null;
+  readonly problem: string;
+}
+
 /** The program, or null and why there is none. */
-export function buildC(name: string, directory: string): { readonly program: string | null; readonly problem: string } {
+export function buildC(name: string, directory: string, libraries: readonly string[] = []): Built {
   const source = fileURLToPath(new URL(`../../../bench/c/${name}.c`, import.meta.url));
   const program = join(directory, name);
-  const { status, error, stderr } = spawnSync('cc', ['-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
+  const { status, error, stderr } = spawnSync('cc', ['-O2', '-Wall', '-o', program, source, ...libraries], {
+    encoding: 'utf8',
+  });
   if (status === 0) return { program, problem: '' };
   return { program: null, problem: error?.message ?? stderr };
 }
