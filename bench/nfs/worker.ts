@@ -19,7 +19,7 @@ function viewsOf(shape: string): Uint8Array[][] {
     const memory = Buffer.alloc(MIB);
     randomFillSync(memory);
     if (shape === 'whole') return [memory];
-    const pages = Array.from({ length: MIB / PAGE_BYTES }, (_, i) =>
+    const pages: Uint8Array[] = Array.from({ length: MIB / PAGE_BYTES }, (_, i) =>
       memory.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
     );
     const random = new Random(slot + 1);
