@@ -1,9 +1,10 @@
 // NfsClient against a server in memory: each call as node:fs/promises has it, its errors, and what it leaves behind.
 import assert from 'node:assert/strict';
-import { Stats } from 'node:fs';
+import { constants, Stats } from 'node:fs';
 import { describe, it } from 'node:test';
 import { connectionsTo } from '../../test/nfs/fake-connections.js';
 import { type FakeOptions, FakeProtocol, fakeError, nthFault } from '../../test/nfs/fake-protocol.js';
+import { ACCESS } from '../targets/nfs/protocol.js';
 import { connectThrough, type NfsClient } from './client.js';
 
 const URL_TEXT = 'nfs://fake/export?uid=7';
@@ -131,6 +132,25 @@ describe('NfsClient: attributes', () => {
     await assert.rejects(client.chown('f', -2, 0), { code: 'ERR_OUT_OF_RANGE' });
     await assert.rejects(client.chmod('f', undefined as never), { code: 'ERR_INVALID_ARG_TYPE' });
     await assert.rejects(client.chmod('f', 0o1000000000000), { code: 'ERR_OUT_OF_RANGE' });
+  });
+
+  it('asks the server what is allowed, whatever the mode looks like', async (t) => {
+    const { fake, client } = await connected(t);
+    fake.putFile('/f', Buffer.from(''), 0o777);
+    fake.putDirectory('/d', 0o000);
+    const { R_OK, W_OK, X_OK } = constants;
+    await client.access('f');
+    await client.access('d', R_OK | W_OK | X_OK);
+    fake.faults = (call) => (call.operation === 'access' ? { refused: ACCESS.EXTEND | ACCESS.EXECUTE } : null);
+    await client.access('f', R_OK);
+    await client.access('d', X_OK);
+    await assert.rejects(client.access('f', R_OK | W_OK | X_OK), {
+      code: 'EACCES',
+      syscall: 'access',
+      message: /ACCESS: the server does not let this user write, execute "f"/,
+    });
+    await assert.rejects(client.access('none'), { code: 'ENOENT', syscall: 'access' });
+    await assert.rejects(client.access('f', 8), { code: 'ERR_OUT_OF_RANGE' });
   });
 
   it('gives the space of the file system', async (t) => {

@@ -1,6 +1,6 @@
 // Files and directories of an NFS server, in the shape of node:fs/promises: no mount, no root, no native library.
 import '../memory/host.js';
-import type { BigIntStats, BigIntStatsFs, Stats, StatsFs } from 'node:fs';
+import { type BigIntStats, type BigIntStatsFs, constants, type Stats, type StatsFs } from 'node:fs';
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import type { File } from '../handle/file.js';
@@ -107,6 +107,15 @@ export class NfsClient {
     checkOptions(options, ['bigint']);
     const attributes = await this.#run(syscall, path, (root) => names.attributesOf(root, path, last));
     return options?.bigint === true ? toBigIntStats(attributes) : toStats(attributes);
+  }
+
+  /** Rejects where there is none of that name, or the server does not allow what is asked: R_OK, W_OK, X_OK. */
+  async access(path: string, mode: number = constants.F_OK): Promise<void> {
+    const known = constants.R_OK | constants.W_OK | constants.X_OK;
+    if (typeof mode !== 'number') throw errors.invalidType('mode', 'a number', mode);
+    if (!Number.isInteger(mode) || mode < 0 || mode > known)
+      throw errors.outOfRange('mode', `an integer >= 0 && <= ${known}`, mode);
+    return this.#run('access', path, (root) => names.mustBeAllowed(root, path, mode));
   }
 
   async chmod(path: string, mode: number | string): Promise<void> {

@@ -1,6 +1,13 @@
 // What NfsClient does with names: each of these is one call of node:fs/promises, without what errors are called.
+import { constants } from 'node:fs';
 import { DioriteError } from '../base/errors.js';
-import type { NfsAttributes, NfsProtocol, NfsSetAttributes, NfsSpace } from '../targets/nfs/protocol.js';
+import {
+  ACCESS,
+  type NfsAttributes,
+  type NfsProtocol,
+  type NfsSetAttributes,
+  type NfsSpace,
+} from '../targets/nfs/protocol.js';
 import { type Found, find, localError, type Place, walk } from '../targets/nfs/walk.js';
 import { removeTree } from './remove-tree.js';
 
@@ -61,6 +68,30 @@ export async function attributesOf(root: Root, path: string, last: 'follow' | 's
 
 export async function spaceOf({ protocol, base }: Root, path: string): Promise<NfsSpace> {
   return protocol.space((await find(protocol, base, path, 'follow')).handle);
+}
+
+/** `mode`: R_OK, W_OK and X_OK of access(2), by the server's word. */
+export async function mustBeAllowed({ protocol, base }: Root, path: string, mode: number): Promise<void> {
+  const place = await find(protocol, base, path, 'follow');
+  // What else is asked of what is allowed is what the Linux client asks for, in nfs_do_access.
+  const write = ACCESS.MODIFY | ACCESS.EXTEND | (place.isDirectory ? ACCESS.DELETE : 0);
+  const execute = place.isDirectory ? ACCESS.LOOKUP : ACCESS.EXECUTE;
+  const wanted: [number, number, string][] = [
+    [constants.R_OK, ACCESS.READ, 'read'],
+    [constants.W_OK, write, 'write'],
+    [constants.X_OK, execute, place.isDirectory ? 'enter' : 'execute'],
+  ];
+  const asked = wanted.filter(([bit]) => (mode & bit) !== 0);
+  if (asked.length === 0) return;
+  const bits = asked.reduce((all, [, access]) => all | access, 0);
+  const granted = await protocol.access(place.handle, bits);
+  const refused = asked.filter(([, access]) => (granted & access) !== access).map(([, , name]) => name);
+  if (refused.length === 0) return;
+  throw localError(
+    'EACCES',
+    protocol,
+    `ACCESS: the server does not let this user ${refused.join(', ')} "${place.path}"`,
+  );
 }
 
 export async function rename(root: Root, from: string, to: string): Promise<void> {

@@ -187,6 +187,13 @@ export class FakeProtocol implements NfsProtocol {
     });
   }
 
+  access(handle: FileHandle, asked: number): Promise<number> {
+    return this.#run('access', null, (what, { refused = 0 }) => {
+      this.tree.node(handle, what);
+      return asked & ~refused;
+    });
+  }
+
   readLink(handle: FileHandle): Promise<string> {
     return this.#run('readLink', null, (what) => {
       const node = this.tree.node(handle, what);

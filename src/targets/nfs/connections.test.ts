@@ -84,12 +84,12 @@ describe('negotiating the version', () => {
   it('tells what tells most, and what became of the rest', async () => {
     assert.deepEqual((await tried(LACKING))[0], ['4.2', '4.1', '3']);
     const [, lacking] = await tried(LACKING);
-    assert.match(lacking.message, /^NFSv4\.2: fake:2049: NFSv4\.2 says .*\(NFSv4\.1: EPROTONOSUPPORT: .*; NFSv3: /);
+    assert.match(lacking.message, /^NFSv4\.2: fake:2049: NFSv4\.2 says .*\(NFSv4\.1: .*EPROTONOSUPPORT; NFSv3: /);
     const [, refused] = await tried({ ...LACKING, '3': 'ECONNREFUSED' });
     assert.equal(refused.code, 'ECONNREFUSED');
     const [both, wrong] = await tried({ ...REFUSED, '3': 'EACCES' });
     assert.deepEqual([both, wrong.code], [['4.2', '3'], 'EACCES']);
-    assert.match(wrong.message, /^NFSv3: .*\(NFSv4\.2: ECONNREFUSED/);
+    assert.match(wrong.message, /^NFSv3: .*\(NFSv4\.2: .*ECONNREFUSED/);
     const [pathOnly, missing] = await tried({ '4.2': 'ENOENT', '4.1': 'ENOENT', '3': 'ECONNREFUSED' });
     assert.deepEqual([pathOnly, missing.code], [['4.2', '3'], 'ENOENT']);
   });
@@ -110,7 +110,7 @@ describe('negotiating the version', () => {
     assert.deepEqual([found.protocol.version, made[0]?.closed], ['3', true]);
     await assert.rejects(negotiate(versions({ ...LACKING, '4.2': connect, '3': 'EACCES' }), SETTINGS, '/vfs/file'), {
       code: 'ENOENT',
-      message: /^NFSv4.2: fake:2049: LOOKUP vfs: ENOENT \(NFSv3: EACCES: /,
+      message: /^NFSv4.2: fake:2049: LOOKUP vfs: ENOENT \(NFSv3: fake:2049: NFSv3 says EACCES/,
     });
     const atTheRoot = await negotiate(versions({ ...LACKING, '4.2': connect }), SETTINGS, '/file');
     assert.equal(atTheRoot.protocol.version, '4.2');

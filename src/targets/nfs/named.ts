@@ -20,7 +20,8 @@ export function namedError(error: DioriteError, { syscall, path, dest, url }: Na
   const { code, errno, message } = error;
   const where = url === undefined ? '' : ` in ${url}`;
   const what = dest === undefined ? `'${path}'` : `'${path}' -> '${dest}'`;
-  return new DioriteError(`${code}: ${message}, ${syscall} ${what}${where}`, {
+  const text = message.startsWith(`${code}: `) ? message : `${code}: ${message}`;
+  return new DioriteError(`${text}, ${syscall} ${what}${where}`, {
     code,
     errno,
     syscall,

@@ -50,7 +50,7 @@ function mostTelling(failures: readonly Failure[]): DioriteError {
   if (best === undefined) return new DioriteError('no version of NFS was tried', { code: 'EPROTONOSUPPORT' });
   const others = failures.filter((failure) => failure !== best && failure.error.message !== best.error.message);
   if (others.length === 0) return best.error;
-  const told = others.map(({ version, error }) => `NFSv${version}: ${error.code}: ${error.message}`).join('; ');
+  const told = others.map(({ version, error }) => `NFSv${version}: ${error.message}`).join('; ');
   const { code, errno, message } = best.error;
   const text = `NFSv${best.version}: ${message} (${told})`;
   return new DioriteError(text, { code, errno, cause: best.error });

@@ -75,6 +75,17 @@ export interface NfsEntry {
   readonly attributes: NfsAttributes | null;
 }
 
+/** What a user may do with an object: the bits of the wire, RFC 1813 §3.3.4 and RFC 8881 §18.1. */
+export const ACCESS = {
+  READ: 0x01,
+  /** Of a directory: to look names up in it. */
+  LOOKUP: 0x02,
+  MODIFY: 0x04,
+  EXTEND: 0x08,
+  DELETE: 0x10,
+  EXECUTE: 0x20,
+} as const;
+
 /** A part of a directory. `cookie` and `verifier` go into the question for the next one. */
 export interface NfsEntries {
   readonly entries: readonly NfsEntry[];
@@ -171,6 +182,8 @@ export interface NfsProtocol {
   attributes(handle: FileHandle): Promise<NfsAttributes>;
   /** `file`: its open state is shown to the server (v4 needs it to change the size of an open file). */
   setAttributes(handle: FileHandle, set: NfsSetAttributes, file?: NfsOpenFile): Promise<void>;
+  /** Which of the `asked` bits of ACCESS the server grants this user, whatever the mode looks like. */
+  access(handle: FileHandle, asked: number): Promise<number>;
   readLink(handle: FileHandle): Promise<string>;
   open(directory: FileHandle, name: string, options: NfsOpenOptions): Promise<NfsOpened>;
   closeFile(file: NfsOpenFile): Promise<void>;

@@ -10,6 +10,7 @@ export type FakeOperation =
   | 'lookup'
   | 'attributes'
   | 'setAttributes'
+  | 'access'
   | 'readLink'
   | 'open'
   | 'closeFile'
@@ -51,6 +52,8 @@ export interface Fault {
   readonly bytes?: number;
   /** A READ that was cut short says that the file ends there. */
   readonly end?: boolean;
+  /** The bits that ACCESS is refused. */
+  readonly refused?: number;
   /** What a WRITE is answered with, if more than was asked: its bytes are then durable. */
   readonly committed?: Committed;
   /** The server restarts before it carries the call out, or between that and its answer. */

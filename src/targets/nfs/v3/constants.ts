@@ -32,11 +32,6 @@ export const PROCEDURE = {
 export const HANDLE_BYTES_MAX = 64;
 export const VERIFIER_BYTES = 8;
 
-/** RFC 1813 §3.3.4. */
-export const ACCESS_READ = 0x1;
-export const ACCESS_MODIFY = 0x4;
-export const ACCESS_EXTEND = 0x8;
-
 /** RFC 1813 §3.3.8: createmode3. */
 export const CREATE_UNCHECKED = 0;
 export const CREATE_GUARDED = 1;

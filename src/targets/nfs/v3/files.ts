@@ -1,5 +1,5 @@
 // Questions about one object, by its handle: attributes, rights, the text of a link, COMMIT.
-import type { FileHandle, NfsAttributes, NfsOpenFile, NfsSetAttributes } from '../protocol.js';
+import { ACCESS, type FileHandle, type NfsAttributes, type NfsOpenFile, type NfsSetAttributes } from '../protocol.js';
 import { systemError } from '../rpc/rejections.js';
 import { STATUS } from '../status.js';
 import type { Asker } from './asker.js';
@@ -12,7 +12,7 @@ import {
   skipOptionalAttributesBefore,
   writeSettable,
 } from './attributes.js';
-import { ACCESS_EXTEND, ACCESS_MODIFY, ACCESS_READ, PATH_BYTES_MAX, PROCEDURE } from './constants.js';
+import { PATH_BYTES_MAX, PROCEDURE } from './constants.js';
 
 /** RFC 1813 §3.3.21: a count of 0 is everything from the offset on. */
 const COMMIT_FROM = 0;
@@ -51,6 +51,22 @@ export function setAttributes(
   });
 }
 
+/** Which of the asked rights the server grants. */
+export function askAccess(asker: Asker, handle: FileHandle, asked: number, what = 'ACCESS'): Promise<number> {
+  return asker.ask({
+    procedure: PROCEDURE.ACCESS,
+    what,
+    encode(xdr) {
+      xdr.opaque(handle);
+      xdr.u32(asked);
+    },
+    decode(xdr) {
+      skipOptionalAttributes(xdr);
+      return xdr.u32() & asked;
+    },
+  });
+}
+
 /**
  * Whether the file may be read and written, as far as asked. The server judges again at each call, by its own rules: but
  * who may not should learn it when the file is opened.
@@ -61,26 +77,14 @@ export async function checkAccess(
   { reads, writes }: { readonly reads: boolean; readonly writes: boolean },
   name: string,
 ): Promise<void> {
-  const asked = (reads ? ACCESS_READ : 0) | (writes ? ACCESS_MODIFY | ACCESS_EXTEND : 0);
+  const asked = (reads ? ACCESS.READ : 0) | (writes ? ACCESS.MODIFY | ACCESS.EXTEND : 0);
   if (asked === 0) return;
   const what = `ACCESS ${JSON.stringify(name)}`;
-  const granted = await asker.ask({
-    procedure: PROCEDURE.ACCESS,
-    what,
-    encode(xdr) {
-      xdr.opaque(handle);
-      xdr.u32(asked);
-    },
-    decode(xdr) {
-      skipOptionalAttributes(xdr);
-      return xdr.u32();
-    },
-  });
-  const refused = asked & ~granted;
+  const refused = asked & ~(await askAccess(asker, handle, asked, what));
   if (refused === 0) return;
   const rights = [
-    ...((refused & ACCESS_READ) === 0 ? [] : ['to read']),
-    ...(refused > ACCESS_READ ? ['to write'] : []),
+    ...((refused & ACCESS.READ) === 0 ? [] : ['to read']),
+    ...(refused > ACCESS.READ ? ['to write'] : []),
   ];
   throw asker.error(STATUS.ACCES, `${what} ${rights.join(' and ')}`);
 }

@@ -23,7 +23,7 @@ import type { NfsSettings } from '../settings.js';
 import { Asker, timeoutError } from './asker.js';
 import { DataPath } from './data-path.js';
 import { Directories } from './directory.js';
-import { commit, getAttributes, readLink, setAttributes } from './files.js';
+import { askAccess, commit, getAttributes, readLink, setAttributes } from './files.js';
 import { askLimits, askSpace, limitsOf } from './info.js';
 import { link, makeDirectory, remove, removeDirectory, rename, symlink } from './names.js';
 import { lookup } from './objects.js';
@@ -114,6 +114,10 @@ export class ProtocolV3 implements NfsProtocol {
 
   async setAttributes(handle: FileHandle, set: NfsSetAttributes): Promise<void> {
     await setAttributes(this.#asker, handle, set);
+  }
+
+  access(handle: FileHandle, asked: number): Promise<number> {
+    return askAccess(this.#asker, handle, asked);
   }
 
   readLink(handle: FileHandle): Promise<string> {

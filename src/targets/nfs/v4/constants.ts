@@ -14,6 +14,7 @@ export const OP = {
   COMMIT: 5,
   CREATE: 6,
   DELEGRETURN: 8,
+  ACCESS: 3,
   GETATTR: 9,
   GETFH: 10,
   LINK: 11,

@@ -117,6 +117,24 @@ export class Files {
     });
   }
 
+  access(handle: FileHandle, asked: number): Promise<number> {
+    return this.#dispatcher.ask({
+      what: 'ACCESS',
+      operations: 2,
+      encode(xdr) {
+        putHandle(xdr, handle);
+        xdr.u32(OP.ACCESS);
+        xdr.u32(asked);
+      },
+      decode(reader) {
+        const { xdr } = reader.next(OP.PUTFH).next(OP.ACCESS);
+        // What the server can tell at all, and what of it is so.
+        const known = xdr.u32();
+        return xdr.u32() & known & asked;
+      },
+    });
+  }
+
   readLink(handle: FileHandle): Promise<string> {
     return this.#dispatcher.ask({
       what: 'READLINK',

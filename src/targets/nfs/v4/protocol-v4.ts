@@ -182,6 +182,10 @@ export class ProtocolV4 implements NfsProtocol {
     return this.#files.setAttributes(handle, set, file === undefined ? null : ours(file));
   }
 
+  access(handle: FileHandle, asked: number): Promise<number> {
+    return this.#files.access(handle, asked);
+  }
+
   readLink(handle: FileHandle): Promise<string> {
     return this.#files.readLink(handle);
   }
