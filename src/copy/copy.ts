@@ -6,7 +6,7 @@ import { Job, type Named } from './job.js';
 import type { CopyAllResult, CopyOptions, CopyResult, CopySettings, Path } from './options.js';
 import { DESTINATIONS_MAX, toSettings } from './options.js';
 import { refuseTwins } from './overlap.js';
-import { type Location, Places, toLocation } from './places.js';
+import { type Location, Places, type PlaceTable, toLocation } from './places.js';
 import { Progress } from './progress.js';
 import { type Cost, resultOfAll, resultOfOne, withLedger } from './results.js';
 import { Source } from './source.js';
@@ -15,6 +15,8 @@ import { Source } from './source.js';
 export interface CopyHooks {
   /** The destination is written and synced, and will be read back from this path. */
   readonly settled?: (path: string | null) => void | Promise<void>;
+  /** Places of its own. */
+  readonly places?: PlaceTable;
 }
 
 /**
@@ -119,7 +121,7 @@ async function carryOut<R>(
   if (settings.signal?.aborted === true) throw errors.aborted(settings.signal.reason);
   const startedMs = performance.now();
   const startedCpu = cpuUsage();
-  const places = new Places();
+  const places = new Places(hooks.places);
   try {
     const opened = await Source.open(await places.locate(from), settings);
     try {

@@ -4,9 +4,18 @@ import { errors } from '../base/errors.js';
 import { toUrl } from '../open.js';
 import type { Place } from './place.js';
 
+export type PlaceTable = Readonly<Record<string, () => Promise<Place>>>;
+
 /** Loaded when a name has the scheme: a copy between local files loads no network client. */
-const PLACES: Readonly<Record<string, () => Promise<Place>>> = {
+const PLACES: PlaceTable = {
   'file:': async () => new (await import('./local/local-place.js')).LocalPlace(),
+  'nfs:': async () => {
+    const [{ NfsPlace }, { nfsConnections }] = await Promise.all([
+      import('./nfs/nfs-place.js'),
+      import('../targets/nfs/connect.js'),
+    ]);
+    return new NfsPlace(nfsConnections);
+  },
 };
 
 /** A name of its scheme: a path for `file:`, the whole URL otherwise, as it was given. */
@@ -49,7 +58,13 @@ function toPath(value: unknown, argument: string): string {
 
 /** The places of one copy, each made at its first name. */
 export class Places {
+  readonly #table: PlaceTable;
   readonly #places: Map<string, Promise<Place>> = new Map();
+
+  /** `others`: for tests, in place of those of the table. */
+  constructor(others: PlaceTable = {}) {
+    this.#table = { ...PLACES, ...others };
+  }
 
   async locate({ scheme, name }: Location): Promise<Located> {
     return { place: await this.#of(scheme), name };
@@ -58,7 +73,7 @@ export class Places {
   #of(scheme: string): Promise<Place> {
     const known = this.#places.get(scheme);
     if (known !== undefined) return known;
-    const load = PLACES[scheme];
+    const load = this.#table[scheme];
     if (load === undefined) throw errors.make('ERR_DIORITE_ASSERTION', 'a location has a scheme of the table');
     const made = load();
     this.#places.set(scheme, made);

@@ -11,7 +11,6 @@ import { placeSuite } from './place-suite.js';
 
 placeSuite({
   name: 'local',
-  skip: null,
   async stand(t) {
     const directory = tempDirectory(t);
     return { place: new LocalPlace(), directory, at: (name) => (name === '' ? directory : `${directory}/${name}`) };

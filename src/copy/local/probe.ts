@@ -1,16 +1,14 @@
 // probe() of a path of this machine: what the kernel says of the file, its device and direct I/O.
 import { close, constants, fstat, open as openFd, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { release } from 'node:os';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
-import { addonProblem } from '../../memory/addon.js';
-import { chooseEngine, uringFeatures } from '../../targets/file/engines/choose.js';
+import { chooseEngine } from '../../targets/file/engines/choose.js';
 import { discover } from '../../targets/file/facts.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { ProbeResult } from '../probe.js';
-import { capabilities } from './capabilities.js';
 import { deviceFacts } from './device.js';
+import { aboutMachine } from './machine.js';
 
 /** statx tells a file's alignment, but only of a file that there is. */
 export async function probePath(name: string): Promise<ProbeResult> {
@@ -32,10 +30,7 @@ export async function probePath(name: string): Promise<ProbeResult> {
     fileSystem: { name: found.fsName, magic: found.fsMagic, freeBytes: found.freeBytes },
     device: deviceFacts(found.device),
     engine: { name: engine.name, whyNotUring: reason, maxSegments: engine.maxSegments, depth: engine.depth },
-    uring: uringFeatures(),
-    addonProblem: addonProblem(),
-    capabilities: capabilities(),
-    machine: { node: process.versions.node, kernel: release(), arch: process.arch },
+    ...aboutMachine(),
     notes: notesOn(found),
   };
 }
