@@ -93,12 +93,12 @@ export class CallLog {
     if (sameConnection) this.#world.violation(`${name}: sent again on a connection that works`);
     const { duplicates } = this.#world.settings;
     const isKnown = duplicates === 'server' || (duplicates === 'connection' && sameConnection);
-    return isKnown && before.reply !== null && !work.isRepeatable ? { reply: before.reply } : null;
+    return isKnown && before.reply !== null && work.harmful !== null ? { reply: before.reply } : null;
   }
 
   /** It was carried out. */
   carriedOut(call: Call, work: Work, reply: Buffer): void {
-    if (work.isRepeatable || work.isReplay?.() === true) return;
+    if (work.harmful === null || work.isReplay?.() === true) return;
     const noted = this.#byXid.get(call.xid);
     if (noted !== undefined) noted.reply = reply;
     const lost = this.#lost.get(bodyDigest(call, work));
@@ -109,10 +109,10 @@ export class CallLog {
   settled(call: Call, work: Work, isAnswered: boolean): void {
     const noted = this.#byXid.get(call.xid);
     if (isAnswered && noted?.connection === call.connection) noted.isAnswered = true;
-    if (work.isRepeatable) return;
+    if (work.harmful === null) return;
     const body = bodyDigest(call, work);
     if (isAnswered) this.#lost.delete(body);
-    else this.#lost.set(body, work.names.at(-1) ?? '');
+    else this.#lost.set(body, work.harmful);
     trim(this.#lost);
   }
 

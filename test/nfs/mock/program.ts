@@ -19,8 +19,8 @@ export interface Call {
 export interface Work {
   /** Of v3 its procedure; of v4 COMPOUND and its operations, in order. */
   readonly names: readonly string[];
-  /** Carrying it out a second time does no harm. */
-  readonly isRepeatable: boolean;
+  /** The procedure or operation in it that must not be carried out twice; null: none is harmful. */
+  readonly harmful: string | null;
   /** Where in the message begins what makes two calls the same: what differs in every call (slots, sequence) lies before. */
   readonly bodyAt: number;
   /** Carries it out and writes the results. */
@@ -45,5 +45,5 @@ export const PROGRAMS = { portmap: 100000, nfs: 100003, mount: 100005 } as const
 
 /** A procedure without arguments and results. */
 export function nullWork(name = 'NULL'): Work {
-  return { names: [name], isRepeatable: true, bodyAt: 0, run: () => undefined };
+  return { names: [name], harmful: null, bodyAt: 0, run: () => undefined };
 }

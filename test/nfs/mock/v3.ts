@@ -43,7 +43,7 @@ export function decodeV3(world: World, call: Call, xdr: XdrReader): Work | null 
   const procedure = decoder(new V3Context(world), xdr);
   return {
     names: [procedure.name],
-    isRepeatable: procedure.isRepeatable,
+    harmful: procedure.isRepeatable ? null : procedure.name,
     bodyAt,
     run: (out, struck) => runProcedure(procedure, out, struck),
   };

@@ -131,7 +131,7 @@ export function decodeV4(state: V4State, call: Call, xdr: XdrReader): Work | nul
   if ((minor !== 1 && minor !== 2) || !state.world.settings.versions.includes(`4.${minor}`)) {
     xdr.skip(xdr.remaining);
     const run = (out: XdrWriter): void => new Results(out, tag).none(STATUS.MINOR_VERS_MISMATCH);
-    return { names: ['COMPOUND'], isRepeatable: true, bodyAt: 0, run };
+    return { names: ['COMPOUND'], harmful: null, bodyAt: 0, run };
   }
   const operations: Operation[] = [];
   let bodyAt = xdr.offset;
@@ -147,7 +147,7 @@ export function decodeV4(state: V4State, call: Call, xdr: XdrReader): Work | nul
   const compound = new Compound(state, call, minor, count, call.message.subarray(bodyAt));
   return {
     names: ['COMPOUND', ...operations.map(({ name }) => name)],
-    isRepeatable: operations.every(({ isRepeatable }) => isRepeatable ?? true),
+    harmful: operations.find(({ isRepeatable }) => isRepeatable === false)?.name ?? null,
     bodyAt,
     run: (out, struck) => runCompound(compound, tag, operations, out, struck),
     isReplay: () => compound.replay !== null,
