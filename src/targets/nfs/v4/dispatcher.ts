@@ -7,7 +7,7 @@ import { nfsError, statusName } from '../status.js';
 import { XdrError, type XdrReader } from '../xdr/reader.js';
 import { readSequence, SequenceResult, StatusError } from './compound.js';
 import { OP, STATUS } from './constants.js';
-import { afterOperation, afterSequence, nextDelayMs } from './decisions.js';
+import { afterOperation, afterSequence, DELAY_FIRST_MS, nextDelayMs } from './decisions.js';
 import { Delays } from './delays.js';
 import { Fence, type FenceHandler } from './fence.js';
 import { type Operation, OperationCall } from './operation-call.js';
@@ -312,7 +312,7 @@ export class Dispatcher implements CallHandler, FenceHandler {
         if (this.isCurrent(session)) this.send(new Fence(this, session, slot));
       }
     }
-    call.giveUp(call.isLate ? this.#late(call, 'no answer') : error, !call.mayHaveRun);
+    call.giveUp(call.isLate ? this.#late('no answer') : error, !call.mayHaveRun);
     this.#pump();
   }
 
@@ -334,11 +334,13 @@ export class Dispatcher implements CallHandler, FenceHandler {
   }
 
   #delay(call: SessionCall, decision: 'delay' | 'grace', status: number): void {
-    call.delayMs = nextDelayMs(call.delayMs, decision);
-    if (performance.now() + call.delayMs > call.deadlineMs) {
+    const leftMs = call.deadlineMs - performance.now();
+    if (leftMs < 2 * DELAY_FIRST_MS) {
       this.#timeOut(call, statusName(status));
       return;
     }
+    // What is left is for the answer too.
+    call.delayMs = Math.min(nextDelayMs(call.delayMs, decision), leftMs / 2);
     this.#delays.add(call, call.delayMs);
   }
 
@@ -361,11 +363,11 @@ export class Dispatcher implements CallHandler, FenceHandler {
   }
 
   #timeOut(call: SessionCall, why: string): void {
-    this.failed(call, this.#late(call, why), false);
+    this.failed(call, this.#late(why), false);
   }
 
-  #late(call: SessionCall, why: string): DioriteError {
-    return systemError('ETIMEDOUT', `${this.server}: ${call.what}: not done in ${this.#timeoutMs / 1000} s: ${why}`);
+  #late(why: string): DioriteError {
+    return systemError('ETIMEDOUT', `${this.server}: not done in ${this.#timeoutMs / 1000} s: ${why}`);
   }
 
   #endLate(nowMs: number): void {

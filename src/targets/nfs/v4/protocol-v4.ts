@@ -86,6 +86,7 @@ export class ProtocolV4 implements NfsProtocol {
       messageBytes: settings.ioBytesMax + HEADER_BYTES_ASKED,
       slots: SLOTS_MAX,
       files: openFiles,
+      timeoutMs: settings.hard ? Number.POSITIVE_INFINITY : settings.timeoutMs,
     });
     try {
       const [owners] = await Promise.all([Owners.load(), recovery.establish(settings.timeoutMs)]);

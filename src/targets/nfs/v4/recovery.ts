@@ -11,7 +11,7 @@ import {
   SEQ4_STATUS_RESTART_RECLAIM_NEEDED,
   STATUS,
 } from './constants.js';
-import { afterReclaim, isSessionAlive, nextDelayMs, recoveryDecision } from './decisions.js';
+import { afterReclaim, DELAY_FIRST_MS, isSessionAlive, nextDelayMs, recoveryDecision } from './decisions.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { OpenFile } from './open-file.js';
 import type { Recoverer } from './recoverer.js';
@@ -25,6 +25,9 @@ const STATES_REVOKED =
 /** A server that loses its sessions faster than this is asked for new ones with pauses in between. */
 const STORM_MS = 5_000;
 
+/** How many of the longest pauses a call's time holds. */
+const PAUSES = 8;
+
 export interface RecoveryOptions {
   readonly rpc: Rpc;
   readonly dispatcher: Dispatcher;
@@ -33,6 +36,8 @@ export interface RecoveryOptions {
   readonly messageBytes: number;
   readonly slots: number;
   readonly files: Iterable<OpenFile>;
+  /** Infinite: calls wait for ever. */
+  readonly timeoutMs: number;
 }
 
 /** Each includes what stands behind it as far as the server's answer asks for it. */
@@ -177,7 +182,9 @@ export class Recovery implements Recoverer {
 
   /** `ref`: it keeps the process alive. */
   async #pause(ref: boolean = this.#dispatcher.isAwaited): Promise<void> {
-    this.#delayMs = nextDelayMs(this.#delayMs, 'delay');
+    // Whoever begins to wait in the middle of the longest pause still sees several attempts.
+    const longestMs = Math.max(DELAY_FIRST_MS, this.#options.timeoutMs / PAUSES);
+    this.#delayMs = Math.min(nextDelayMs(this.#delayMs, 'delay'), longestMs);
     await pause(this.#delayMs, undefined, { ref });
   }
 

@@ -28,12 +28,12 @@ export class SlotTable {
   #busy = 0;
   #lost = 0;
 
-  constructor(count: number) {
+  /** RFC 8881 §2.10.6.1: the first request of a slot has number 1; tests begin elsewhere. */
+  constructor(count: number, first = 1) {
     assert(count >= 1 && count <= SLOTS_MAX, 'a session has a slot, and not more than are of use');
     this.count = count;
     this.#state = new Uint8Array(count);
-    // RFC 8881 §2.10.6.1: the first request of a slot has number 1.
-    this.#sequence = new Uint32Array(count).fill(1);
+    this.#sequence = new Uint32Array(count).fill(first);
     this.#target = count - 1;
   }
 
