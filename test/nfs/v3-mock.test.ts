@@ -13,22 +13,11 @@ import { connectV3 } from '../../src/targets/nfs/v3/protocol-v3.js';
 import { AwaitedIo, readOnce, writeOnce } from './io-calls.js';
 import { patchWord } from './mock/faults.js';
 import { type MockOptions, type MockServer, startMock } from './mock/mock-server.js';
+import { connectTo } from './v3-connect.js';
 
 /** Bytes of the accepted reply before its results: xid, REPLY, MSG_ACCEPTED, an empty verifier, SUCCESS. */
 const REPLY_HEADER_BYTES = 24;
 const JUKEBOX = 10008;
-
-async function connectTo(
-  t: TestContext,
-  server: MockServer,
-  parameters: Readonly<Record<string, string>> = {},
-  path = '/export',
-): Promise<{ protocol: NfsProtocol; rest: string }> {
-  const { settings, path: decoded } = parseNfsUrl(server.url('3', path, parameters));
-  const connected = await connectV3(settings, decoded);
-  t.after(() => connected.protocol.close());
-  return connected;
-}
 
 async function start(
   t: TestContext,
@@ -36,7 +25,7 @@ async function start(
   parameters: Readonly<Record<string, string>> = {},
 ): Promise<{ server: MockServer; protocol: NfsProtocol }> {
   const server = await startMock(t, options);
-  return { server, protocol: (await connectTo(t, server, parameters)).protocol };
+  return { server, protocol: (await connectTo(t, server, '/export', parameters)).protocol };
 }
 
 function open(protocol: NfsProtocol, name: string, create: 'never' | 'unchecked' | 'exclusive'): Promise<NfsOpened> {
@@ -65,7 +54,7 @@ describe('NFSv3: finding the export', () => {
       ['/other/none', '/other', 'none'],
     ] as const) {
       server.mount.mounted.splice(0);
-      const connected = await connectTo(t, server, {}, path);
+      const connected = await connectTo(t, server, path);
       assert.deepEqual([server.mount.mounted, connected.rest], [[directory], rest]);
       await connected.protocol.close();
       assert.deepEqual(server.mount.mounted, []);
@@ -77,10 +66,10 @@ describe('NFSv3: finding the export', () => {
     server.putFile('/export/directory/file', Buffer.from('x'));
     server.fault({ on: 'EXPORT', times: 10, fault: { kind: 'rpc', how: 'proc unavail' } });
     // MOUNT takes directories within an export, and no files.
-    const { rest, protocol } = await connectTo(t, server, {}, '/export/directory/file');
+    const { rest, protocol } = await connectTo(t, server, '/export/directory/file');
     assert.deepEqual([server.mount.mounted, rest], [['/export/directory'], 'file']);
     assert.equal((await protocol.lookup(protocol.root.handle, 'file')).attributes.size, 1n);
-    await assert.rejects(connectTo(t, server, {}, '/none'), {
+    await assert.rejects(connectTo(t, server, '/none'), {
       code: 'EACCES',
       message: /MNT "\/none": MNT3ERR_ACCES \(13\).*its exports are not known/,
     });
@@ -90,7 +79,7 @@ describe('NFSv3: finding the export', () => {
     const server = await startMock(t, { exports: ['/export', '/export/deep'] });
     server.putFile('/export/deep/file', Buffer.from('x'));
     server.fault({ on: 'MNT', fault: { kind: 'status', status: 13 } });
-    await assert.rejects(connectTo(t, server, {}, '/export/deep/file'), {
+    await assert.rejects(connectTo(t, server, '/export/deep/file'), {
       code: 'EACCES',
       path: '/export/deep',
       message: `127.0.0.1:${server.mountPort}: MNT "/export/deep": MNT3ERR_ACCES (13): permission denied`,
@@ -117,12 +106,12 @@ describe('NFSv3: finding the export', () => {
     const server = await startMock(t);
     for (const on of ['NULL', 'MNT', 'FSINFO']) {
       const fault = server.fault({ on, times: 100, fault: { kind: 'hold', carriedOut: true } });
-      await assert.rejects(connectTo(t, server, { timeo: '3', hard: '' }), { code: 'ETIMEDOUT' }, on);
+      await assert.rejects(connectTo(t, server, '/export', { timeo: '3', hard: '' }), { code: 'ETIMEDOUT' }, on);
       server.faults.clear();
       assert.ok(fault.hits > 0);
     }
     const jukebox = server.fault({ on: 'FSINFO', times: 100, fault: { kind: 'status', status: JUKEBOX } });
-    await assert.rejects(connectTo(t, server, { timeo: '3', hard: '' }), { code: 'ETIMEDOUT' });
+    await assert.rejects(connectTo(t, server, '/export', { timeo: '3', hard: '' }), { code: 'ETIMEDOUT' });
     assert.ok(jukebox.hits > 1);
   });
 });
