@@ -69,6 +69,26 @@ describe('NFSv3: data', () => {
     assert.equal(readFileSync(join(server.vfsDirectory, 'file'), 'latin1'), 'first again');
   });
 
+  it('a server that is killed in the middle of many writes answers them all when it is back', async (t) => {
+    const started = await startV3(t);
+    if (started === null) return;
+    const { server, protocol } = started;
+    const { file } = await openNew(protocol, 'file');
+    const data = randomBytes(48 * MIB);
+    const write = (i: number): ReturnType<typeof writeOnce> =>
+      writeOnce(protocol, file, i * MIB, UNSTABLE, ...cut(data.subarray(i * MIB, (i + 1) * MIB), 4096));
+    const writes = Array.from({ length: 48 }, (_, i) => write(i));
+    await writes[4];
+    await server.restart({ kill: true });
+    const answers = await Promise.all(writes);
+    // What an earlier life has answered may be lost.
+    const verifier = await protocol.commit(file);
+    assert.notEqual(answers[4]?.verifier, verifier);
+    for (const [i, answer] of answers.entries()) if (answer.verifier !== verifier) await write(i);
+    assert.equal(await protocol.commit(file), verifier);
+    assert.equal(readFileSync(join(server.vfsDirectory, 'file')).compare(data), 0);
+  });
+
   it("limits are the least of the server's and the user's", async (t) => {
     const started = await startV3(t, '/vfs', { ioBytesMax: 256 * 1024 });
     if (started === null) return;
