@@ -86,7 +86,7 @@ function judge({ pages, whole, v41, naive, c, cp }: Found, bars: Bars, idleMs: n
   if (c !== undefined) {
     against(`≥ ${bars.cLeast} × libnfs, asynchronous`, c, bars.cLeast);
     const cpu = median(ratios(extra(c, CPU), extra(pages, CPU), 'lower'));
-    verdicts.push(judgeAtMost(`CPU per GiB ≤ ${bars.cpuMost} × that of libnfs`, 1 / cpu, bars.cpuMost, '×'));
+    verdicts.push(judgeAtMost(`CPU per GiB ≤ ${bars.cpuMost} × that of libnfs`, cpu, bars.cpuMost, '×'));
   }
   const cost = median(ratios(whole.values, pages.values, 'higher'));
   verdicts.push(judgeAtMost('vectors cost ≤ 20 %', cost, 1.2, '× the time of one buffer'));

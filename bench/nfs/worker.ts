@@ -58,8 +58,8 @@ async function carryOut(url: string, what: string, bytes: number, shape: string)
   const views = viewsOf(what === 'naive' ? 'pages' : shape);
   await using file = await open(url, what === 'read' ? 'r' : 'w');
   begin();
-  if (what === 'naive') return onePageAtATime(file, bytes, views[0] ?? []);
-  if (what === 'read') return moveAll(bytes, (slot, at) => file.readv(views[slot] ?? [], at));
+  if (what === 'naive') return await onePageAtATime(file, bytes, views[0] ?? []);
+  if (what === 'read') return await moveAll(bytes, (slot, at) => file.readv(views[slot] ?? [], at));
   const requests = await moveAll(bytes, (slot, at) => file.writev(views[slot] ?? [], at, { stable: false }));
   await file.sync();
   return requests;

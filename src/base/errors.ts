@@ -60,14 +60,15 @@ export interface ErrorDetails {
 export class DioriteError extends Error {
   override readonly name: string = 'DioriteError';
   readonly code: string;
-  readonly errno?: number;
-  readonly syscall?: string;
-  readonly path?: string;
-  readonly dest?: string;
-  offset?: number;
-  length?: number;
-  bytes?: number;
-  extents?: readonly Extent[];
+  // Declared, not defined: an error shows the fields that it has, as Node's do.
+  declare readonly errno?: number;
+  declare readonly syscall?: string;
+  declare readonly path?: string;
+  declare readonly dest?: string;
+  declare offset?: number;
+  declare length?: number;
+  declare bytes?: number;
+  declare extents?: readonly Extent[];
 
   constructor(message: string, details: ErrorDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
