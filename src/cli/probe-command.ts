@@ -108,7 +108,7 @@ function aboutRemotePath({ path, kind, fileSystem }: ProbeResult): string {
 }
 
 function aboutServer({ name, protocol, version, limits, operations, roundTripMs }: ProbedServer): string {
-  const names = (offered: boolean): string => {
+  const names = (offered: boolean | null): string => {
     const found = Object.entries(operations).flatMap(([operation, has]) => (has === offered ? [operation] : []));
     return found.length === 0 ? 'none' : formatList(found, LIST_COLUMNS);
   };
@@ -121,6 +121,7 @@ function aboutServer({ name, protocol, version, limits, operations, roundTripMs 
     ['largest file', formatBytes(limits.fileBytesMax)],
     ['offers', names(true)],
     ['does not offer', names(false)],
+    ...(names(null) === 'none' ? [] : [['not known', names(null)] as const]),
     ['round trip', `${roundTripMs.toFixed(3)} ms`],
   ]);
 }

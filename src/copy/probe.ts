@@ -52,8 +52,8 @@ export interface ProbedServer {
     /** The largest file; offsets end at 2^53 − 1 here, whatever the server takes. */
     readonly fileBytesMax: number;
   };
-  /** Whether it offers them, as far as it was asked: SEEK, COPY … by their names in small letters. */
-  readonly operations: Readonly<Record<string, boolean>>;
+  /** Whether it offers them, SEEK, COPY … by their names in small letters; null: only a file with bytes would tell. */
+  readonly operations: Readonly<Record<string, boolean | null>>;
   /** A call that does nothing, there and back: the shortest of some. */
   readonly roundTripMs: number;
 }

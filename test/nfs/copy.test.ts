@@ -148,6 +148,11 @@ for (const version of VERSIONS) {
       assert.equal(found.kind, 'directory');
       assert.equal(found.server?.version, version);
       assert.ok(found.server.roundTripMs > 0 && found.fileSystem.freeBytes > 0);
+      // Only 4.2 has anything that a file would have to be asked about; nfs-ganesha has no COPY on a local disk.
+      const { server: ofFile } = await probe(url('file'));
+      const has = version === '4.2';
+      assert.deepEqual(ofFile?.operations, { seek: has, allocate: has, deallocate: has, copy: false, clone: false });
+      assert.ok(Object.values(found.server.operations).every((offered) => offered === (has ? null : false)));
       assert.deepEqual(readdirSync(path), ['file']);
     });
 

@@ -5,6 +5,7 @@ import type { File } from '../../handle/file.js';
 import { toFile } from '../../handle/open-nfs.js';
 import type { NfsConnection, NfsConnections } from '../../targets/nfs/connections.js';
 import { named } from '../../targets/nfs/named.js';
+import type { NfsTarget } from '../../targets/nfs/nfs-target.js';
 import { openNfsTarget, urlOf } from '../../targets/nfs/open.js';
 import type { NfsAttributes } from '../../targets/nfs/protocol.js';
 import { toStats } from '../../targets/nfs/stats.js';
@@ -70,8 +71,11 @@ export class NfsPlace implements Place {
 
   /** How large its requests are is the server's word; a piece of a copy is what bounds them. */
   async open(name: string): Promise<File> {
-    const target = await openNfsTarget(this.#connections, name, constants.O_RDONLY, {});
-    return toFile(target, {});
+    return toFile(await this.#target(name), {});
+  }
+
+  #target(name: string): Promise<NfsTarget> {
+    return openNfsTarget(this.#connections, name, constants.O_RDONLY, {});
   }
 
   async sizeOf(_name: string, _file: File, stats: Stats): Promise<number> {
@@ -131,7 +135,7 @@ export class NfsPlace implements Place {
 
   async probe(name: string): Promise<ProbeResult> {
     const { probeNfs } = await import('./probe.js');
-    return probeNfs(name, await this.#reach(name), await this.#find(name));
+    return probeNfs(name, await this.#reach(name), await this.#find(name), () => this.#target(name));
   }
 
   async close(): Promise<void> {

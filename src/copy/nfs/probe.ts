@@ -1,5 +1,7 @@
 // probe() of a URL: what an NFS server says of itself, and what lies at the path.
-import { NFS_BEST_DEPTH, NFS_SEGMENTS_MAX } from '../../targets/nfs/nfs-target.js';
+import { DioriteError } from '../../base/errors.js';
+import { NFS_BEST_DEPTH, NFS_SEGMENTS_MAX, type NfsTarget } from '../../targets/nfs/nfs-target.js';
+import { askOffers, knownOffers, type Offered } from '../../targets/nfs/offers.js';
 import type { NfsFileType, NfsLimits, NfsProtocol } from '../../targets/nfs/protocol.js';
 import type { Place as Walked } from '../../targets/nfs/walk.js';
 import { aboutMachine } from '../local/machine.js';
@@ -21,18 +23,33 @@ const KINDS: Readonly<Record<NfsFileType, ProbeResult['kind']>> = {
 
 const ANY_BYTE = { value: 1, from: 'protocol' } as const;
 
-export async function probeNfs(name: string, { connection }: Reached, found: Walked): Promise<ProbeResult> {
+/** `open`: gives the file at the path, where it is one. */
+export async function probeNfs(
+  name: string,
+  { connection }: Reached,
+  found: Walked,
+  open: () => Promise<NfsTarget>,
+): Promise<ProbeResult> {
   const { protocol } = connection;
+  const kind = KINDS[found.attributes.type];
   const fsName = `nfs${protocol.version}`;
   const { bytesAvailable } = await protocol.space(found.handle);
+  const operations = kind === 'file' ? await offersBy(protocol, open) : knownOffers(protocol);
   return {
     path: name,
-    kind: KINDS[found.attributes.type],
+    kind,
     alignment: { memory: ANY_BYTE, read: ANY_BYTE, write: ANY_BYTE, end: ANY_BYTE },
     notDirect: { read: null, write: null },
     fileSystem: { name: fsName, magic: 0, freeBytes: Number(bytesAvailable) },
     device: null,
-    server: await aboutServer(protocol),
+    server: {
+      name: protocol.server,
+      protocol: 'NFS',
+      version: protocol.version,
+      limits: limitsOf(protocol.limits),
+      operations,
+      roundTripMs: await roundTrip(protocol),
+    },
     engine: {
       name: fsName,
       whyNotUring: 'a server is asked over TCP',
@@ -40,24 +57,33 @@ export async function probeNfs(name: string, { connection }: Reached, found: Wal
       depth: NFS_BEST_DEPTH,
     },
     ...aboutMachine(),
-    notes:
-      protocol.version === '4.2'
-        ? ['What a server of version 4.2 offers beyond reading and writing is known when it was first asked for it.']
-        : [],
+    notes: Object.values(operations).includes(null)
+      ? ['Whether a server offers an operation is known when it was asked for it: probe a file that is not empty.']
+      : [],
   };
 }
 
-async function aboutServer(protocol: NfsProtocol): Promise<ProbedServer> {
-  let roundTripMs = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < PINGS; i++) roundTripMs = Math.min(roundTripMs, await protocol.ping());
-  return {
-    name: protocol.server,
-    protocol: 'NFS',
-    version: protocol.version,
-    limits: limitsOf(protocol.limits),
-    operations: { ...protocol.offers },
-    roundTripMs,
-  };
+/** Who may not read the file is told the rest all the same. */
+async function offersBy(protocol: NfsProtocol, open: () => Promise<NfsTarget>): Promise<Offered> {
+  let target: NfsTarget;
+  try {
+    target = await open();
+  } catch (error) {
+    if (error instanceof DioriteError && (error.code === 'EACCES' || error.code === 'EPERM'))
+      return knownOffers(protocol);
+    throw error;
+  }
+  try {
+    return await askOffers(target);
+  } finally {
+    await target.close();
+  }
+}
+
+async function roundTrip(protocol: NfsProtocol): Promise<number> {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < PINGS; i++) shortest = Math.min(shortest, await protocol.ping());
+  return shortest;
 }
 
 function limitsOf(limits: NfsLimits): ProbedServer['limits'] {
