@@ -121,9 +121,9 @@ write of 12.1 KiB, 100 … 12488, from 1 segment of memory
 
   it('of a widened read, with every reason', () => {
     const places = new Places();
-    const memory = [places.memory(412, -1), places.memory(600), places.memory(8192), places.memory(1024, 4)];
+    const memory = [places.memory(924, -1), places.memory(600), places.memory(8192), places.memory(1024, 4)];
     const text = String(plan(memory, { offset: 100, direction: 'read', limits: DISK, pages: places }));
-    assert.match(text, /^read of 9.99 KiB, 100 … 10328, into 4 segments of memory$/m);
+    assert.match(text, /^read of 10.5 KiB, 100 … 10840, into 4 segments of memory$/m);
     assert.match(text, /unknown address/);
     assert.match(text, /misaligned memory/);
     assert.match(text, /; widened by 524 B/);

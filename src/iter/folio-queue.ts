@@ -1,5 +1,5 @@
 // A queue of memory that grows at its tail while iterators consume it: what the kernel calls a rolling buffer.
-import { bytesOf } from './make-segments.js';
+import { bytesOf } from '../base/views.js';
 import { Segments } from './segments.js';
 
 /** For iterators: a queue shows its segments to nobody else. */
@@ -19,7 +19,7 @@ export let segmentsOf: (queue: FolioQueue) => Segments;
  * the next call, with the same iterator.
  */
 export class FolioQueue {
-  readonly #segments: Segments = new Segments('folioq', [], []);
+  readonly #segments: Segments = new Segments('folioq', [], [], []);
 
   static {
     segmentsOf = (queue) => queue.#segments;
@@ -41,6 +41,6 @@ export class FolioQueue {
 
   /** Adds memory at the tail; also while the queue is walked. */
   push(memory: ArrayBufferView): void {
-    this.#segments.append(bytesOf(memory, () => 'memory', 0));
+    this.#segments.append(bytesOf(memory, 'memory'));
   }
 }

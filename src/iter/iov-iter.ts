@@ -2,6 +2,7 @@
 import type { Crc32c } from '../base/crc32c.js';
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
+import { bytesOf } from '../base/views.js';
 import * as copy from './copy.js';
 import { type FolioQueue, segmentsOf } from './folio-queue.js';
 import { hostPageSource } from './host-pages.js';
@@ -30,6 +31,9 @@ function toCap(value: number, name: string): number {
   return value === Number.POSITIVE_INFINITY ? value : toOffset(value, name);
 }
 
+/** For planners, of an iterator that has memory: see there. */
+export let skipShortRuns: (iter: IovIter, maxBytes: number, short: number, look: boolean) => number;
+
 /**
  * The list of segments is copied when the iterator is made, as are the views' bounds: the caller may change the array,
  * and what happens to a view's buffer afterwards is noticed when its memory is next touched.
@@ -42,6 +46,10 @@ function toCap(value: number, name: string): number {
  * no total is capped at 2 GiB. Arguments are checked before anything changes.
  */
 export class IovIter {
+  static {
+    skipShortRuns = (iter, ...how) => walks.skipShortRuns(iter.#segments, iter.#still(), ...how);
+  }
+
   readonly kind: IterKind;
   readonly #segments: Segments;
   readonly #at: Position;
@@ -177,6 +185,8 @@ export class IovIter {
     const count = toOffset(state.count, 'state.count');
     const at = this.#unwalked();
     const { lengths, bytes, dropped } = this.#segments;
+    // There it is already, as often with copies that follow each other: no list of what lies before each piece is made.
+    if (segment === at.segment && iovOffset === at.iovOffset && count === at.count && dropped === at.dropped) return;
     if (!(segment >= 0 && segment <= lengths.length && iovOffset <= (lengths[segment] ?? 0)))
       throw bounds('Cannot restore a state that lies outside of the segments: is it of another iterator?');
     if (count > bytes - this.#segments.before(segment) - iovOffset)
@@ -389,11 +399,4 @@ export class IovIter {
 
 function bounds(message: string): Error {
   return errors.make('ERR_DIORITE_ITERATOR_BOUNDS', message);
-}
-
-/** Any view will do, though the types ask for bytes. */
-function bytesOf(view: ArrayBufferView, name: string): Uint8Array {
-  if (view instanceof Uint8Array) return view;
-  if (!ArrayBuffer.isView(view)) throw errors.invalidType(name, 'a Uint8Array', view);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

@@ -2,44 +2,22 @@
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
 import { PAGE_SIZE, toOffset } from '../base/integers.js';
+import { bytesOf, listViews, numbersOf, oneNumber, startOf, VIEW } from '../base/views.js';
 import type { PageSource } from './page-source.js';
-import { ABSENT, type Bvec, memoryGone, type Paged, Segments } from './segments.js';
+import { ABSENT, type Bvec, type Paged, Segments } from './segments.js';
 
 /** Page numbers are held in Int32Arrays. */
 const PAGES_MAX = 2 ** 31;
-const VIEW = 'an ArrayBufferView (a typed array, Buffer or DataView)';
 
 export function segmentOfView(memory: ArrayBufferView): Segments {
-  const view = bytesOf(memory, () => 'memory', 0);
-  return new Segments('ubuf', [view.length], [view]);
+  const view = bytesOf(memory, 'memory');
+  return new Segments('ubuf', [view], oneNumber(view.length), oneNumber(startOf(view)));
 }
 
 export function segmentsOfViews(kind: 'iovec' | 'kvec', memory: readonly ArrayBufferView[]): Segments {
   if (!Array.isArray(memory)) throw errors.invalidType('memory', `${VIEW} or an array of them`, memory);
-  const nameOf = (index: number): string => `memory[${index}]`;
-  const views: Uint8Array[] = [];
-  const lengths: number[] = [];
-  // By index up to the length that it had: a hole in the array is refused like anything else that is no view.
-  for (let i = 0, count = memory.length; i < count; i++) {
-    const view = bytesOf(memory[i], nameOf, i);
-    views.push(view);
-    lengths.push(view.length);
-  }
-  return new Segments(kind, lengths, views);
-}
-
-/** The view as bytes. One whose buffer is gone has length 0, too: it is refused, an empty one is not. */
-export function bytesOf(view: unknown, nameOf: (index: number) => string, index: number): Uint8Array {
-  if (view instanceof Uint8Array && view.length > 0) return view;
-  if (!ArrayBuffer.isView(view)) throw errors.invalidType(nameOf(index), VIEW, view);
-  try {
-    // A DataView's length, and this, throw a TypeError when the buffer is detached or too short for the view by now.
-    if (view.byteLength === 0 && !(view instanceof DataView)) Uint8Array.prototype.keys.call(view);
-    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  } catch (error) {
-    if (error instanceof TypeError) throw memoryGone(`"${nameOf(index)}"`, error);
-    throw error;
-  }
+  const { views, lengths, starts } = listViews(memory, (index) => `memory[${index}]`);
+  return new Segments(kind, views, lengths, starts);
 }
 
 /** The pages of a cache, by index. */
@@ -144,12 +122,12 @@ class PieceList implements Paged {
   /** `endOffset`: bytes consumed of the current segment, as it is told at the end. */
   end(kind: 'bvec' | 'xarray', endOffset: number): Segments {
     this.offsets.push(endOffset);
-    const lengths = this.bvecs.map((bvec) => bvec.length);
-    return new Segments(kind, lengths, this.#views, this);
+    const lengths = numbersOf(this.bvecs.map((bvec) => bvec.length));
+    return new Segments(kind, this.#views, lengths, numbersOf(this.#views.map(startOf)), this);
   }
 }
 
 /** One segment of `count` bytes that lie nowhere. */
 export function segmentOfNothing(count: number): Segments {
-  return new Segments('discard', [toOffset(count, 'count')], []);
+  return new Segments('discard', [], [toOffset(count, 'count')], []);
 }

@@ -57,15 +57,15 @@ export function consumed(segments: Segments, at: IterState): number {
 export function stepForward(segments: Segments, at: IterState, bytes: number): void {
   assert(bytes <= at.count, 'a step forward stays within the count');
   at.count -= bytes;
-  let offset = at.iovOffset + bytes;
-  let segment = at.segment;
   const { lengths } = segments;
-  let length = lengths[segment];
-  while (length !== undefined && offset >= length) {
-    offset -= length;
-    length = lengths[++segment];
-  }
-  assert(length !== undefined || offset === 0, 'the segments hold what the count says');
+  const pieces = lengths.length;
+  let offset = at.iovOffset + bytes;
+  // All of it: the end, however many pieces that is.
+  const isAll = at.segment === 0 && offset === segments.bytes;
+  let segment = isAll ? pieces : at.segment;
+  if (isAll) offset = 0;
+  while (segment < pieces && offset >= (lengths[segment] ?? 0)) offset -= lengths[segment++] ?? 0;
+  assert(segment < pieces || offset === 0, 'the segments hold what the count says');
   at.segment = segment;
   at.iovOffset = offset;
 }

@@ -1,7 +1,10 @@
 // The list of segments that an iterator walks, shared by duplicates: never changed once it is made, but for a queue's.
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
+import { bufferOf, buffersOf, memoryGone, type Numbers, startOf, sumOf } from '../base/views.js';
 import type { PageSource } from './page-source.js';
+
+export { memoryGone } from '../base/views.js';
 
 /**
  * As in linux/uio.h. `ubuf`, `iovec`: the caller's memory. `kvec`, `bvec`: the library's, which needs no pin. `xarray`:
@@ -46,7 +49,7 @@ export const ABSENT: Uint8Array = new Uint8Array(0);
  *      piece          0         1         2      3        lengths: 10, 10, 10, 0     segmentOf: 0, 1, 1, 2
  *
  * The lists are open to the walkers, which read them in place: a page costs less than a few calls that V8 does not
- * inline. Plain arrays, as it then knows that nearly all these numbers are small integers.
+ * inline.
  */
 export class Segments {
   readonly kind: IterKind;
@@ -58,36 +61,39 @@ export class Segments {
   walks = 0;
   /** Places that others may go on from: what lies behind the foremost stays. */
   #claims: Place[] | null = null;
-  readonly lengths: number[];
-  /** Exactly the bytes of each; and what the views said of themselves at first, since that changes with their buffer. */
+  readonly lengths: Numbers;
+  /** Exactly the bytes of each; and where each began at first, since that changes when its buffer is gone. */
   readonly views: Uint8Array[];
-  readonly buffers: ArrayBufferLike[];
-  readonly starts: number[];
+  readonly starts: Numbers;
   readonly paged: Paged | null;
+  #buffers: ArrayBufferLike[] | null = null;
+  #asked = 0;
   /** Bytes of all pieces before this one, one more than there are pieces; made when it is first asked for. */
   #before: Float64Array | null = null;
   /** The same of a queue, which is asked at every push: counted from the first piece that it ever had. */
   readonly #beforeEver: number[] | null;
 
-  constructor(kind: IterKind, lengths: number[], views: Uint8Array[], paged: Paged | null = null) {
+  constructor(kind: IterKind, views: Uint8Array[], lengths: Numbers, starts: Numbers, paged: Paged | null = null) {
     this.kind = kind;
-    this.lengths = lengths;
     this.views = views;
+    this.lengths = lengths;
+    this.starts = starts;
     this.paged = paged;
     this.#beforeEver = kind === 'folioq' ? [0] : null;
-    let bytes = 0;
-    for (const length of lengths) bytes += length;
-    this.#add(bytes);
-    const [first] = views;
-    this.buffers = first === undefined ? [] : [first.buffer];
-    this.starts = first === undefined ? [] : [first.byteOffset];
-    // Pushed, not mapped: V8 then knows that the lists have no holes.
-    for (let i = 1; i < views.length; i++) this.#place(views[i] ?? ABSENT);
+    this.#add(sumOf(lengths));
   }
 
-  #place(view: Uint8Array): void {
-    this.buffers.push(view.buffer);
-    this.starts.push(view.byteOffset);
+  /** The views' buffers. Made when they are first asked for, as a view takes its time to tell. */
+  get buffers(): ArrayBufferLike[] {
+    this.#buffers ??= buffersOf(this.views);
+    return this.#buffers;
+  }
+
+  /** For who looks at `pieces`: null until views have been asked as often as a list of all of them would have asked. */
+  buffersFor(pieces: number): ArrayBufferLike[] | null {
+    if (this.#buffers !== null) return this.#buffers;
+    this.#asked += pieces;
+    return this.#asked > this.views.length ? this.buffers : null;
   }
 
   #add(bytes: number): void {
@@ -98,11 +104,13 @@ export class Segments {
 
   /** One more at a queue's tail. */
   append(view: Uint8Array): void {
+    const [lengths, starts] = this.#growing();
     this.#add(view.length);
     this.#beforeEver?.push((this.#beforeEver.at(-1) ?? 0) + view.length);
-    this.lengths.push(view.length);
+    lengths.push(view.length);
     this.views.push(view);
-    this.#place(view);
+    starts.push(startOf(view));
+    this.#buffers?.push(bufferOf(view));
   }
 
   /** A queue lets go of its first `count`, or as many as nobody claims; returns how many. */
@@ -111,7 +119,7 @@ export class Segments {
     let most = count;
     for (const place of this.#claims ?? []) most = Math.min(most, place.segment + place.dropped - this.dropped);
     this.#add(-this.before(most));
-    for (const list of [this.lengths, this.views, this.buffers, this.starts, this.#beforeEver]) list?.splice(0, most);
+    for (const list of [...this.#growing(), this.views, this.#buffers, this.#beforeEver]) list?.splice(0, most);
     this.dropped += most;
     return most;
   }
@@ -126,6 +134,12 @@ export class Segments {
       if (claimed) claims.splice(claims.indexOf(place), 1);
       claimed = false;
     };
+  }
+
+  #growing(): [lengths: number[], starts: number[]] {
+    const { lengths, starts } = this;
+    assert(Array.isArray(lengths) && Array.isArray(starts), 'only a queue is made of lists that grow');
+    return [lengths, starts];
   }
 
   lengthOf(piece: number): number {
@@ -175,14 +189,10 @@ export class Segments {
  */
 export function mustHold(view: Uint8Array, length: number): void {
   // The buffer is asked too: optimized code of V8 11 goes on telling a detached view's old length.
-  if (view.length >= length && (length === 0 || view.buffer.byteLength >= view.byteOffset + length)) return;
+  if (view.length >= length && (length === 0 || bufferOf(view).byteLength >= startOf(view) + length)) return;
   throw view === ABSENT ? pageAbsent() : memoryGone('a segment of the iterator');
 }
 
 export function pageAbsent(): Error {
   return errors.make('ERR_DIORITE_ITERATOR_BOUNDS', 'The cache had no page at the position when the iterator was made');
-}
-
-export function memoryGone(what: string, cause?: unknown): Error {
-  return errors.make('ERR_DIORITE_DETACHED', `The memory of ${what} was transferred, detached or shrunk`, { cause });
 }

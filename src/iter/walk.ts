@@ -2,9 +2,10 @@
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
 import { PAGE_SIZE } from '../base/integers.js';
-import { type IterState, type Position, stepForward } from './movement.js';
+import { bufferOf } from '../base/views.js';
+import { Position, stepForward } from './movement.js';
 import type { PageSource } from './page-source.js';
-import { mustHold, pageAbsent, type Segments } from './segments.js';
+import { ABSENT, mustHold, pageAbsent, type Segments } from './segments.js';
 
 /** A contiguous piece of memory. A plain object that `peekRun` fills, to be used again and again. */
 export interface Run {
@@ -22,41 +23,23 @@ export type RunCallback = (buffer: ArrayBufferLike, byteOffset: number, size: nu
 const HELD = 'the segments hold what the count says';
 const NO_MEMORY: ArrayBuffer = new ArrayBuffer(0);
 
-/**
- * The longest run at the position, at most `maxBytes`, to `run`. Neighbours merge inside one ArrayBuffer only: two
- * buffers have two owners, however their addresses lie. It looks no further than it must to fill `maxBytes`.
- */
-export function peekRun(segments: Segments, at: IterState, run: Run, maxBytes: number): number {
-  const limit = Math.min(maxBytes, at.count);
-  run.length = 0;
-  if (limit === 0) return 0;
-  const { lengths, views, buffers, starts } = segments;
-  // A position may stand before empty pieces, or at the end of its own: the byte that it means is further on.
-  let piece = at.segment;
-  let offset = at.iovOffset;
-  for (let passed = lengths[piece]; passed !== undefined && offset >= passed; passed = lengths[++piece])
-    offset -= passed;
-  const view = views[piece];
-  const buffer = buffers[piece];
-  const whole = lengths[piece];
-  assert(view !== undefined && buffer !== undefined && whole !== undefined, HELD);
-  mustHold(view, whole);
-  const start = (starts[piece] ?? 0) + offset;
-  let length = whole - offset;
-  for (let next = piece + 1; length < limit; next++) {
-    const neighbour = views[next];
-    const more = lengths[next];
-    if (neighbour === undefined || more === undefined) break;
-    if (more === 0) continue;
-    if (buffers[next] !== buffer || starts[next] !== start + length) break;
-    mustHold(neighbour, more);
-    length += more;
-  }
-  if (length > limit) length = limit;
-  run.buffer = buffer;
-  run.byteOffset = start;
-  run.length = length;
-  return length;
+/** One at a time is peeked at: nothing is allocated. */
+const peeked: Position = new Position(0);
+const found: Run = { buffer: NO_MEMORY, byteOffset: 0, length: 0 };
+
+function noteRun(buffer: ArrayBufferLike, byteOffset: number, length: number): boolean {
+  Object.assign(found, { buffer, byteOffset, length });
+  return false;
+}
+
+/** The longest run at the position, at most `maxBytes`, to `run`. It looks no further than it must to fill that. */
+export function peekRun(segments: Segments, at: Position, run: Run, maxBytes: number): number {
+  peeked.set(at.segment, at.iovOffset, at.count, at.dropped);
+  offerRuns(segments, peeked, Math.min(maxBytes, at.count), noteRun);
+  Object.assign(run, found);
+  found.buffer = NO_MEMORY;
+  found.length = 0;
+  return run.length;
 }
 
 /** Whether a callback accepted. */
@@ -104,22 +87,30 @@ export function forEachRun(segments: Segments, at: Position, size: number, f: Ru
   return walk(segments, at, size, { step: (_, __, maxBytes) => offerRuns(segments, at, maxBytes, f) });
 }
 
-/** As peekRun and stepForward in turn, with the position in locals: nobody else may move it, and f sees it in `at`. */
+/**
+ * With the position in locals: nobody else may move it, and f sees it in `at`. Neighbours merge inside one ArrayBuffer
+ * only: two buffers have two owners, however their addresses lie.
+ */
 function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCallback): boolean {
-  const { lengths, views, buffers, starts } = segments;
+  const { lengths, views, starts } = segments;
   const end = at.count - maxBytes;
   stepForward(segments, at, 0);
   let { segment, iovOffset, count } = at;
+  const buffers = segments.buffersFor(0);
+  const first = segment;
   // A buffer that cannot shrink holds all its views' bytes until it is detached: to look at each view costs as much as
   // all the rest.
   let fixed: ArrayBufferLike | undefined;
+  let last: ArrayBufferLike | undefined;
   while (count > end) {
     const view = views[segment];
-    const buffer = buffers[segment];
     const whole = lengths[segment];
     const from = starts[segment];
-    assert(view !== undefined && buffer !== undefined && whole !== undefined && from !== undefined, HELD);
+    assert(view !== undefined && whole !== undefined && from !== undefined, HELD);
+    const buffer = (buffers === null ? bufferOf(view) : buffers[segment]) ?? NO_MEMORY;
+    if (buffer === last && buffer !== fixed && !isResizable(buffer)) fixed = buffer;
     if (buffer !== fixed || buffer.byteLength === 0) mustHold(view, whole);
+    last = buffer;
     const start = from + iovOffset;
     const limit = count - end;
     let length = whole - iovOffset;
@@ -127,11 +118,10 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
     let next = segment + 1;
     for (let more = lengths[next]; more !== undefined && length <= limit; more = lengths[++next]) {
       if (more === 0) continue;
-      const neighbour = views[next];
-      if (length === limit || buffers[next] !== buffer) break;
-      if (buffer !== fixed && !('resizable' in buffer && buffer.resizable === true)) fixed = buffer;
-      if (starts[next] !== start + length) break;
-      assert(neighbour !== undefined, HELD);
+      if (length === limit || starts[next] !== start + length) break;
+      const neighbour = views[next] ?? ABSENT;
+      if ((buffers === null ? bufferOf(neighbour) : buffers[next]) !== buffer) break;
+      if (buffer !== fixed && !isResizable(buffer)) fixed = buffer;
       if (buffer !== fixed) mustHold(neighbour, more);
       length += more;
     }
@@ -145,7 +135,53 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
     at.segment = segment;
     at.iovOffset = iovOffset;
   }
+  segments.buffersFor(segment - first);
   return true;
+}
+
+function isResizable(buffer: ArrayBufferLike): boolean {
+  return 'resizable' in buffer && buffer.resizable === true;
+}
+
+/**
+ * Moves over runs of fewer than `short` bytes, up to one that is longer or `maxBytes` in all; returns how many bytes. Of
+ * such small pieces, which can only be copied, nobody needs to know more; and a view is asked for its buffer only where
+ * two may be one run. Not to `look` whether memory is still there is for who copies it next, and is told then.
+ */
+export function skipShortRuns(
+  segments: Segments,
+  at: Position,
+  maxBytes: number,
+  short: number,
+  look: boolean,
+): number {
+  const { lengths, views, starts } = segments;
+  const begin = at.count;
+  const end = begin - Math.min(maxBytes, begin);
+  let { segment, iovOffset, count } = at;
+  // The piece before, and where in its buffer it ends. `at` stays where their run began.
+  let last = ABSENT;
+  let stop = -1;
+  while (count > end) {
+    const view = views[segment];
+    const whole = lengths[segment];
+    const start = (starts[segment] ?? 0) + iovOffset;
+    assert(view !== undefined && whole !== undefined, HELD);
+    const left = whole - iovOffset;
+    const length = Math.min(left, count - end);
+    if (length > 0) {
+      if (look) mustHold(view, whole);
+      if (start !== stop || bufferOf(view) !== bufferOf(last)) at.set(segment, iovOffset, count, at.dropped);
+      if (at.count - count + length >= short) return begin - at.count;
+      last = view;
+      stop = start + length;
+      count -= length;
+    }
+    iovOffset = length < left ? iovOffset + length : 0;
+    if (length === left) segment++;
+  }
+  at.set(segment, iovOffset, count, at.dropped);
+  return begin - count;
 }
 
 /** The medium-sized batch: large enough that what a call of the source costs vanishes in the pages. */

@@ -179,6 +179,61 @@ describe('what goes as it lies', () => {
   });
 });
 
+describe('pieces shorter than a block', () => {
+  const pieces = (memory: Uint8Array, count: number, stride: number): Uint8Array[] =>
+    Array.from({ length: count }, (_, i) => memory.subarray(i * stride, i * stride + 128));
+
+  it('go as they lie where they touch and make blocks together, empty ones between them or not', () => {
+    const memory = new Uint8Array(8192);
+    const views = pieces(memory, 64, 128);
+    assert.deepEqual(planned(IovIter.iovec(views)), ['direct 0+8192 [8192] end']);
+    const empty = views.flatMap((view) => [memory.subarray(5, 5), view, new Uint8Array(0)]);
+    assert.deepEqual(planned(IovIter.iovec(empty)), ['direct 0+8192 [8192] end']);
+  });
+
+  it('are one staged segment where they lie apart, up to memory that goes as it lies', () => {
+    const apart = pieces(new Uint8Array(16_384), 64, 256);
+    const others = Array.from({ length: 64 }, () => new Uint8Array(128));
+    const page = new Uint8Array(4096);
+    for (const direction of ['read', 'write'] as const) {
+      const lines = planned(IovIter.iovec([...apart, page, ...others, ...apart]), { direction });
+      assert.deepEqual(lines, ['direct 0+28672 [s8192 4096 s16384] end']);
+    }
+  });
+
+  it('of different buffers are not one run, though one begins where the other ends', () => {
+    const views = Array.from({ length: 64 }, (_, i) => new Uint8Array(new ArrayBuffer(8192), i * 128, 128));
+    assert.deepEqual(planned(IovIter.iovec(views)), ['direct 0+8192 [s8192] end']);
+  });
+
+  it('are cut where the request is full, and go on in mid-piece', () => {
+    const views = pieces(new Uint8Array(100 * 256), 100, 256).map((view) => view.subarray(0, 100));
+    const lines = planned(IovIter.iovec(views), { limits: { bestBytes: 4096 } });
+    assert.deepEqual(lines, [
+      'direct 0+4096 [s4096] best-bytes',
+      'direct 4096+4096 [s4096] route',
+      'end 8192+1808 [19 segments] end',
+    ]);
+  });
+
+  it('leave a segment for what follows them: none is staged where none is left', () => {
+    const limits = { bestSegments: 1, copyBreakBytes: 0 };
+    const views = [new Uint8Array(8192), ...pieces(new Uint8Array(16_384), 64, 256)];
+    assert.deepEqual(planned(IovIter.iovec(views), { limits }), [
+      'direct 0+8192 [8192] best-segments',
+      'direct 8192+8192 [s8192] end',
+    ]);
+  });
+
+  it('whose memory is gone are refused before they are read', () => {
+    const views = Array.from({ length: 40 }, () => new Uint8Array(128));
+    const planner = plannerOf(IovIter.iovec(views), { direction: 'read' });
+    const [gone] = views.slice(20);
+    structuredClone(gone, { transfer: gone === undefined ? [] : [gone.buffer] });
+    assert.throws(() => planner.next(new PlannedRequest()), { code: 'ERR_DIORITE_DETACHED' });
+  });
+});
+
 describe('where a request is cut', () => {
   it('a write that runs out of segments ends at a whole unit of endAlignment', () => {
     const limits = { bestSegments: 3 };

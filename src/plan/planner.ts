@@ -1,7 +1,7 @@
 // The planner: lays an iterator over a target's range as requests, one at a time. Pure, lazy, synchronous.
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
-import type { IovIter, RunCallback } from '../iter/iov-iter.js';
+import { type IovIter, type RunCallback, skipShortRuns } from '../iter/iov-iter.js';
 import { type Layout, UnitRuns } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
 import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
@@ -255,6 +255,8 @@ export class Planner {
       return !isFull;
     };
     for (let left = bytes; left > 0; ) {
+      left -= this.#stageFractions(request, limits, left);
+      if (left === 0) break;
       left -= this.#eachRun(left, take);
       if (!isFull) continue;
       isFull = false;
@@ -317,7 +319,9 @@ export class Planner {
   #split(request: PlannedRequest, limits: Limits, buffer: ArrayBufferLike, byteOffset: number, length: number): number {
     if (this.#asItLies && !this.#isDiscard) return this.#take(request, limits, buffer, byteOffset, length) ? length : 0;
     const inPage = limits.anyMemory === true ? 0 : this.#inPage(buffer);
-    if (inPage < 0) return this.#copy(request, limits, length, 'unknownBytes') ? length : 0;
+    // Less than a block goes nowhere as it lies, wherever that is.
+    const isShort = length < limits.offsetAlignment && limits.memoryAlignment <= limits.offsetAlignment;
+    if (inPage < 0 && !isShort) return this.#copy(request, limits, length, 'unknownBytes') ? length : 0;
     // The first byte where both alignments hold, if there is one: the coarser says where, the finer must agree there.
     const grid = limits.offsetAlignment - 1;
     const memory = limits.memoryAlignment - 1;
@@ -335,6 +339,20 @@ export class Planner {
     const tail = length - head - body;
     if (tail > 0 && !this.#copy(request, limits, tail, 'fractionBytes')) return head + body;
     return length;
+  }
+
+  /** Stages runs that are shorter than a block, up to one that is not, without a look at each. Returns how many bytes. */
+  #stageFractions(request: PlannedRequest, limits: Limits, maxBytes: number): number {
+    const { offsetAlignment, memoryAlignment, bestSegments } = limits;
+    const isFull = this.#open === CLOSED && request.segments.count === bestSegments;
+    if (isFull || offsetAlignment < Math.max(2, memoryAlignment) || this.#isDiscard) return 0;
+    const units = this.#units;
+    const most = Math.min(maxBytes, units?.left ?? maxBytes);
+    // Bytes to be written are copied before the request goes out; those that are read, when it is too late to refuse.
+    const bytes = skipShortRuns(this.#iter, most, offsetAlignment, this.#direction === 'read');
+    if (bytes > 0) this.#copy(request, limits, bytes, 'fractionBytes');
+    units?.moved(this.#iter, bytes);
+    return bytes;
   }
 
   /** Stages payload, and notes why. */

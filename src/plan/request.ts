@@ -57,7 +57,7 @@ export class PieceList {
 /**
  * Why payload bytes pass through staging; the four add up to `copiedBytes`. `unknown`: nobody knows where the memory
  * lies. `misaligned`: it does not lie where the target wants it. `fraction`: what a run holds of a block of the target
- * that it does not fill. `small`: could go as it lies, and copying is cheaper.
+ * that it does not fill, wherever it lies. `small`: could go as it lies, and copying is cheaper.
  */
 export interface CopiedWhy {
   unknownBytes: number;

@@ -285,8 +285,10 @@ describe('what a walk allocates', () => {
     return made;
   }
 
-  const walk = (pages: number, source: FakePages): number =>
-    arraysOf(() => void IovIter.ubuf(memory.subarray(0, pages * PAGE)).forEachPage(ALL, () => {}, source));
+  const walk = (pages: number, source: FakePages): number => {
+    const iter = IovIter.ubuf(memory.subarray(0, pages * PAGE));
+    return arraysOf(() => void iter.forEachPage(ALL, () => {}, source));
+  };
 
   it('is nothing up to 64 pages, and one array, sized by what is asked, beyond', () => {
     walk(1, new FakePages());
