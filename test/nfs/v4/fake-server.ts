@@ -6,7 +6,7 @@ import { OP, SEQ4_STATUS_RESTART_RECLAIM_NEEDED, STATUS } from '../../../src/tar
 import { XdrError, XdrReader } from '../../../src/targets/nfs/xdr/reader.js';
 import { XdrWriter } from '../../../src/targets/nfs/xdr/writer.js';
 import { FakeFiles } from './fake-files.js';
-import { type FakeContext, type FakeOpen, hexOf, OPERATIONS } from './fake-operations.js';
+import { type FakeContext, type FakeOpen, type FakeOperation, hexOf, OPERATIONS } from './fake-operations.js';
 
 interface Slot {
   sequence: number;
@@ -49,6 +49,10 @@ export class FakeServer implements Rpc {
   fault: (asked: Asked) => Fault | undefined = () => undefined;
   /** Asked of every operation: a status other than OK answers it instead. */
   refuse: (operation: number) => number = () => STATUS.OK;
+  /** What answers a compound that was carried out: `answer`, or something else. */
+  alter: (asked: Asked, answer: Buffer) => Buffer = (_asked, answer) => answer;
+  /** Operations beside those of OPERATIONS, or in their place. */
+  extra: Readonly<Record<number, FakeOperation>> = {};
   minorVersions: readonly number[] = [1, 2];
   slots = 4;
   target = 3;
@@ -175,7 +179,8 @@ export class FakeServer implements Rpc {
       return;
     }
     if (fault === 'restart') this.restart();
-    const answer = typeof fault === 'number' ? refusal(fault) : this.#compound(bytes);
+    const isRefused = typeof fault === 'number';
+    const answer = isRefused ? refusal(fault) : this.alter({ operations, resent }, this.#compound(bytes));
     if (fault === 'lose' || fault === 'lose and restart') {
       if (fault === 'lose and restart') this.restart();
       queueMicrotask(() => this.#serve(call, true));
@@ -265,7 +270,7 @@ export class FakeServer implements Rpc {
       results.u32(operation);
       const at = results.reserveU32();
       const refused = this.refuse(operation);
-      const carryOut = OPERATIONS[operation];
+      const carryOut = this.extra[operation] ?? OPERATIONS[operation];
       let status = refused;
       if (refused === STATUS.OK) {
         numbers.push(operation);
@@ -396,7 +401,7 @@ function flatten(xdr: XdrWriter): Buffer {
 }
 
 /** The first operation by its word; the others are known once they are carried out: enough to tell calls apart. */
-function operationsOf(bytes: Buffer): number[] {
+export function operationsOf(bytes: Buffer): number[] {
   const xdr = new XdrReader(bytes);
   xdr.skip(8);
   const count = xdr.u32();
