@@ -48,6 +48,8 @@ export class TestSink implements ReplySink {
   readonly segments: SegmentList;
   readonly bytes: number;
   readonly headerBytes = 12;
+  /** Words between the length and the payload, which `headerBytes` has forgotten. */
+  gapBytes = 0;
   copiedBytes = 0;
 
   constructor(lengths: readonly number[]) {
@@ -58,7 +60,7 @@ export class TestSink implements ReplySink {
   locate(head: XdrReader): PayloadPlace | null {
     if (head.u32() !== 0) return null;
     head.u32();
-    return { start: 12, length: head.u32() };
+    return { start: 12 + this.gapBytes, length: head.u32() };
   }
 }
 
@@ -67,6 +69,7 @@ export class TestCall implements RpcCall {
   readonly version = 3;
   readonly procedure = 1;
   readonly sink: TestSink | null;
+  readonly once: boolean;
   readonly write: (xdr: XdrWriter) => void;
   encodes = 0;
   answer: Answer | null = null;
@@ -78,11 +81,17 @@ export class TestCall implements RpcCall {
   readonly done: Promise<void>;
 
   constructor(
-    options: { readonly write?: (xdr: XdrWriter) => void; readonly sink?: TestSink; readonly refuses?: Error } = {},
+    options: {
+      readonly write?: (xdr: XdrWriter) => void;
+      readonly sink?: TestSink;
+      readonly refuses?: Error;
+      readonly once?: boolean;
+    } = {},
   ) {
     this.sink = options.sink ?? null;
     this.write = options.write ?? (() => {});
     this.refuses = options.refuses ?? null;
+    this.once = options.once ?? false;
     this.done = new Promise((resolve) => {
       this.onSettled = resolve;
     });

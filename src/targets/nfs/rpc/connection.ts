@@ -11,6 +11,9 @@ import { nonsense, rejection, systemError } from './rejections.js';
 import { type Outbox, Sender } from './sender.js';
 import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
 
+/** The first that everybody may have: ip_unprivileged_port_start in ip-sysctl.rst, as it is by default. */
+const UNPRIVILEGED_PORT = 1024;
+
 /** Carries out a call of the server's (v4's backchannel), writes its results, and gives the accept_stat. */
 export type ServeCall = (call: CallHeader, args: XdrReader, results: XdrWriter) => number;
 
@@ -142,13 +145,18 @@ export class Connection {
   }
 
   /**
-   * No memory is touched any more when this returns. An answer that was already there is given to its call. What waits
-   * for another is of no use to the server any more.
+   * No memory is touched any more when this returns. An answer that was already there is given to its call. It is reset
+   * where the server may still be at work for it, and where it has one of the few ports below 1024: the kernel would keep
+   * that from us for another minute (TIME_WAIT).
    */
   destroy(then?: () => void): void {
     this.#ended = true;
     this.#receiver.stop();
-    this.#transport.destroy(this.#owner.pending.size > 0, then);
+    const { localPort } = this.#transport;
+    this.#transport.destroy(
+      this.#owner.pending.size > 0 || (localPort !== null && localPort < UNPRIVILEGED_PORT),
+      then,
+    );
     this.#deliverEarly();
   }
 

@@ -29,10 +29,6 @@ export class CallQueue {
   #first: PendingCall | null = null;
   #last: PendingCall | null = null;
 
-  get empty(): boolean {
-    return this.#first === null;
-  }
-
   push(pending: PendingCall): void {
     assert(!pending.queued, 'a call stands in the queue once');
     pending.queued = true;

@@ -188,6 +188,39 @@ describe('payload', () => {
     }
   });
 
+  it('is found behind a header that is longer than was thought', async () => {
+    const bench = await ManualClient.connect();
+    for (const pieceBytes of [1, 1000]) {
+      const sink = new TestSink([4]);
+      sink.gapBytes = 20;
+      const call = new TestCall({ sink });
+      const [served] = await bench.send(call);
+      const reply = replyOf(served?.xid ?? 0, (xdr) => {
+        for (const word of [0, 1, 4, 1, 2, 3, 4, 5, 0x61626364]) xdr.u32(word);
+      });
+      bench.transport.arrive(reply, () => pieceBytes);
+      assert.equal(gathered(sink.segments).toString(), 'abcd');
+    }
+    const sink = new TestSink([4]);
+    sink.gapBytes = 200;
+    const call = new TestCall({ sink });
+    const [served] = await bench.send(call);
+    bench.transport.arrive(payloadReply(served, pattern(4)));
+    assert.equal(call.error?.code, 'EIO');
+  });
+
+  it('is refused when its memory is taken away while it comes', async () => {
+    const bench = await ManualClient.connect();
+    const calls = [new TestCall({ sink: new TestSink([5 * READ_DIRECT_BYTES]) }), new TestCall()] as const;
+    const [first, second] = await bench.send(...calls);
+    const reply = payloadReply(first, pattern(5 * READ_DIRECT_BYTES));
+    bench.transport.arrive(reply.subarray(0, 10_000));
+    structuredClone(null, { transfer: [calls[0].sink?.segments.buffer[0] as ArrayBuffer] });
+    bench.transport.arrive(Buffer.concat([reply.subarray(10_000), wordsReply(second, 2)]));
+    assert.equal(calls[0].error?.code, 'ERR_DIORITE_DETACHED');
+    assert.equal(calls[1].answer?.results, '00000002');
+  });
+
   it('is refused when its memory was taken away', async () => {
     const bench = await ManualClient.connect();
     for (const length of [8, READ_DIRECT_BYTES]) {

@@ -46,11 +46,6 @@ export class RecordParser {
     return this.inMark && this.#recordBytes === 0 && this.#markBytes === 0 && this.#emptyFragments === 0;
   }
 
-  /** Bytes of the record in the fragments that were announced. */
-  get announcedBytes(): number {
-    return this.#recordBytes;
-  }
-
   /** Takes what belongs to a mark from `bytes[from … to)`, and says how many bytes that was. */
   takeMark(bytes: Uint8Array, from: number, to: number): number {
     let at = from;

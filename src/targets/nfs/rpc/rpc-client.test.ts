@@ -118,6 +118,36 @@ describe('a connection that breaks', () => {
     }
   });
 
+  it('fails what may be sent once only, where it was sent', async () => {
+    const bench = await ManualClient.connect();
+    const calls = [new TestCall({ once: true }), new TestCall(), new TestCall({ once: true })] as const;
+    await bench.send(calls[0], calls[1]);
+    bench.client.call(calls[2]);
+    bench.transport.user.closed(RESET);
+    assert.equal(calls[0].error?.code, 'ECONNRESET');
+    assert.equal(calls[0].unsent, false);
+    const transport = await bench.reconnected(1);
+    for (const served of await bench.sent()) transport.arrive(wordsReply(served, 1));
+    assert.deepEqual(
+      calls.map((call) => call.answer?.resent),
+      [undefined, true, false],
+    );
+  });
+
+  it('by an error of a callback takes nobody else along', async () => {
+    const bench = await ManualClient.connect();
+    const calls = [new TestCall({ refuses: new TypeError('a bug') }), new TestCall()] as const;
+    const [first, second] = await bench.send(...calls);
+    const { transport } = bench;
+    assert.throws(() => transport.arrive(Buffer.concat([wordsReply(first, 1), wordsReply(second, 2)])), /a bug/);
+    assert.equal(transport.destroyed, true);
+    await bench.reconnected(1);
+    const [again] = await bench.sent();
+    assert.equal(again?.xid, second?.xid);
+    bench.transport.arrive(wordsReply(again, 2));
+    assert.equal(calls[1].answer?.resent, true);
+  });
+
   it('is not made again before somebody asks', async () => {
     const bench = await ManualClient.connect();
     const first = bench.transport;
@@ -277,6 +307,29 @@ describe('deadlines', () => {
     await bench.client.close();
   });
 
+  it('destroy a connection that lives but does not answer, before the call is told', async (t) => {
+    const bench = await ManualClient.connect({ timeoutMs: 90 });
+    const { transport } = bench;
+    const call = new TestCall({ sink: new TestSink([8]) });
+    let destroyedBefore = false;
+    const done = new Promise<void>((resolve) => {
+      call.onSettled = () => {
+        destroyedBefore = transport.destroyed;
+        resolve();
+      };
+    });
+    const [served] = await bench.send(call);
+    const strange = wordsReply(served, 1);
+    strange.writeUInt32BE(((served?.xid ?? 0) ^ 1) >>> 0, 4);
+    const chatter = setInterval(() => transport.arrive(strange), 5);
+    t.after(() => clearInterval(chatter));
+    await done;
+    assert.equal(call.error?.code, 'ETIMEDOUT');
+    assert.equal(destroyedBefore, true);
+    assert.equal(bench.transports.made.length, 1);
+    await bench.client.close();
+  });
+
   it('fail what was never sent as such', async () => {
     const bench = await ManualClient.connect({ timeoutMs: 30 });
     bench.transport.user.closed(RESET);
@@ -325,6 +378,20 @@ describe('close', () => {
     );
     assert.equal(bench.client.close(), closed);
     await closed;
+  });
+
+  it('tells everybody, whatever one of them does then', async () => {
+    const bench = await ManualClient.connect();
+    const calls = [new TestCall(), new TestCall()] as const;
+    await bench.send(...calls);
+    const later = new TestCall();
+    calls[0].onSettled = () => {
+      assert.equal(bench.client.abandon(calls[1]), false);
+      bench.client.call(later);
+    };
+    await bench.client.close();
+    await later.done;
+    for (const call of [...calls, later]) assert.equal(call.error?.code, 'ERR_DIORITE_CLOSED');
   });
 
   it('ends the wait for a new connection', async () => {

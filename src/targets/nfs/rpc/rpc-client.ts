@@ -161,15 +161,19 @@ export class RpcClient implements Rpc {
   }
 
   close(): Promise<void> {
-    this.#closing ??= new Promise((resolve) => {
-      this.#watch.stop();
-      this.#stopWaiting();
-      const connection = this.#connection;
-      this.#connection = null;
-      if (connection === null) resolve();
-      else connection.destroy(resolve);
-      this.#fail(this.#pending.all(), () => this.#closedError());
+    if (this.#closing !== null) return this.#closing;
+    let gone = (): void => {};
+    // Closed before anybody is told, since they may call again.
+    this.#closing = new Promise((resolve) => {
+      gone = resolve;
     });
+    this.#watch.stop();
+    this.#stopWaiting();
+    const connection = this.#connection;
+    this.#connection = null;
+    if (connection === null) gone();
+    else connection.destroy(gone);
+    this.#fail(this.#pending.all(), () => this.#closedError());
     return this.#closing;
   }
 

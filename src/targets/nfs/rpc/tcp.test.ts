@@ -5,11 +5,15 @@ import { connect, createServer, type Server } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { payloadReply, TEST_OPTIONS } from '../../../../test/nfs/manual-client.js';
+import { ManualTransports } from '../../../../test/nfs/manual-transport.js';
 import { ScriptedServer } from '../../../../test/nfs/scripted-server.js';
 import { gathered, guardedSegments, TestCall, TestSink } from '../../../../test/nfs/test-call.js';
+import { BackOff } from './back-off.js';
 import { askPortmap } from './portmap.js';
+import { systemError } from './rejections.js';
 import { RpcClient, type RpcClientOptions } from './rpc-client.js';
 import { RpcPool } from './rpc-pool.js';
+import { addressName } from './transport.js';
 
 const HOST = '127.0.0.1';
 const isRoot = process.getuid?.() === 0;
@@ -99,6 +103,18 @@ describe('a privileged port', { skip: isRoot ? false : 'needs root' }, () => {
     await connected(t, server, { privilegedPort: true });
     const port = (await server.socket(0)).remotePort ?? 0;
     assert.ok(port >= 512 && port < 1024, `port ${port}`);
+  });
+
+  it('is free again at once', async (t) => {
+    const server = await started(t);
+    for (let i = 0; i < 400; i++) {
+      const client = await connected(t, server, { privilegedPort: true });
+      await client.close();
+    }
+    assert.deepEqual(
+      server.sockets.filter((socket) => (server.portOf(socket) ?? 0) >= 1024),
+      [],
+    );
   });
 
   it('is done without where all are taken', async (t) => {
@@ -271,6 +287,25 @@ describe('RpcPool', () => {
     assert.equal(pool.abandon(given), false);
   });
 
+  it('asks on one of them', async (t) => {
+    const server = await started(t);
+    const pool = await RpcPool.connect({ ...TEST_OPTIONS, host: HOST, port: server.port }, 2);
+    t.after(() => pool.close());
+    const asked = pool.request({ program: 1, version: 1, procedure: 0, encode: () => {}, decode: (xdr) => xdr.u32() });
+    (await server.next()).reply((xdr) => xdr.u32(8));
+    assert.equal(await asked, 8);
+  });
+
+  it('closes those that were made when one cannot be', async () => {
+    const transports = new ManualTransports();
+    const connecting = RpcPool.connect({ ...TEST_OPTIONS, transport: transports.make }, 2);
+    const [first, second] = transports.made;
+    first?.user.connected();
+    second?.user.closed(systemError('ECONNRESET', 'the test says so'));
+    await assert.rejects(connecting, { code: 'ECONNRESET' });
+    assert.equal(first?.destroyed, true);
+  });
+
   it('is all connections or none', async () => {
     const server = await ScriptedServer.start();
     await server.close();
@@ -309,5 +344,27 @@ describe('askPortmap', () => {
         message: /knows no TCP port of program 100005, version 3/,
       });
     }
+  });
+});
+
+describe('BackOff', () => {
+  it('does not wait after a connection that was of use, then longer and longer', () => {
+    const backOff = new BackOff();
+    for (let round = 0; round < 2; round++) {
+      assert.equal(backOff.nextMs(), 0);
+      for (let dueMs = 100; dueMs < 15_000; dueMs *= 2) {
+        const delayMs = backOff.nextMs();
+        assert.ok(delayMs >= dueMs && delayMs <= dueMs * 1.1, `${delayMs} ms`);
+      }
+      for (let i = 0; i < 100; i++) assert.ok(backOff.nextMs() <= 16_500);
+      backOff.reset();
+    }
+  });
+});
+
+describe('addressName', () => {
+  it('puts brackets around colons', () => {
+    assert.equal(addressName({ host: '::1', port: 2049 }), '[::1]:2049');
+    assert.equal(addressName({ host: 'server', port: 2049 }), 'server:2049');
   });
 });
