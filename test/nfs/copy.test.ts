@@ -1,6 +1,7 @@
 // copy(), probe() and the command line with nfs-ganesha: every mixture, bad input, and a server that is killed on the way.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { NfsPlace } from '../../src/copy/nfs/nfs-place.js';
@@ -163,6 +164,27 @@ for (const version of VERSIONS) {
       writeFileSync(join(path, 'file'), 'bytes');
       const { totals } = await explain({ path: url('file'), vectors: '1024x512@shuffled', direction: 'write' });
       assert.equal(totals.requests, 1);
+    });
+
+    it('waits for a silent server no longer than it was told to', async (t) => {
+      const silent = createServer();
+      const sockets = new Set<Socket>();
+      // That the client leaves in the end is no error of the test's.
+      silent.on('connection', (socket) => sockets.add(socket.on('error', () => {})));
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+        silent.close();
+      });
+      const { port } = silent.address() as AddressInfo;
+      const local = join(tempDirectory(t), 'file');
+      writeFileSync(local, 'bytes');
+      const url = `nfs://127.0.0.1:${port}/vfs/new?version=${version}&mountport=${port}&timeo=10`;
+      const started = performance.now();
+      const { code, stderr } = await diorite(['copy', local, url]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^diorite: ETIMEDOUT: .*127\.0\.0\.1.*\n$/);
+      assert.ok(performance.now() - started < 10_000);
     });
 
     it('tells in one line what is wrong, and which server says so', async (t) => {
