@@ -31,7 +31,8 @@ function toCap(value: number, name: string): number {
   return value === Number.POSITIVE_INFINITY ? value : toOffset(value, name);
 }
 
-/** For planners, of an iterator that has memory: see there. */
+/** For planners, of iterators that have memory: see there. */
+export let forEachOwnRun: (iter: IovIter, size: number, f: walks.RunCallback) => number;
 export let skipShortRuns: (iter: IovIter, maxBytes: number, short: number, look: boolean) => number;
 
 /**
@@ -47,6 +48,7 @@ export let skipShortRuns: (iter: IovIter, maxBytes: number, short: number, look:
  */
 export class IovIter {
   static {
+    forEachOwnRun = (iter, size, f) => walks.forEachRun(iter.#segments, iter.#still(), size, f, true);
     skipShortRuns = (iter, ...how) => walks.skipShortRuns(iter.#segments, iter.#still(), ...how);
   }
 

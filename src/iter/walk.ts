@@ -35,7 +35,7 @@ function noteRun(buffer: ArrayBufferLike, byteOffset: number, length: number): b
 /** The longest run at the position, at most `maxBytes`, to `run`. It looks no further than it must to fill that. */
 export function peekRun(segments: Segments, at: Position, run: Run, maxBytes: number): number {
   peeked.set(at.segment, at.iovOffset, at.count, at.dropped);
-  offerRuns(segments, peeked, Math.min(maxBytes, at.count), noteRun);
+  offerRuns(segments, peeked, Math.min(maxBytes, at.count), noteRun, true);
   Object.assign(run, found);
   found.buffer = NO_MEMORY;
   found.length = 0;
@@ -83,15 +83,16 @@ function walk(segments: Segments, at: Position, size: number, walker: Walker): n
   return start - at.count;
 }
 
-export function forEachRun(segments: Segments, at: Position, size: number, f: RunCallback): number {
-  return walk(segments, at, size, { step: (_, __, maxBytes) => offerRuns(segments, at, maxBytes, f) });
+/** `own`: f is the library's, runs no code of the caller's, and returns a boolean. */
+export function forEachRun(segments: Segments, at: Position, size: number, f: RunCallback, own = false): number {
+  return walk(segments, at, size, { step: (_, __, maxBytes) => offerRuns(segments, at, maxBytes, f, own) });
 }
 
 /**
  * With the position in locals: nobody else may move it, and f sees it in `at`. Neighbours merge inside one ArrayBuffer
  * only: two buffers have two owners, however their addresses lie.
  */
-function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCallback): boolean {
+function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCallback, own: boolean): boolean {
   const { lengths, views, starts } = segments;
   const end = at.count - maxBytes;
   stepForward(segments, at, 0);
@@ -103,13 +104,12 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
   let fixed: ArrayBufferLike | undefined;
   let last: ArrayBufferLike | undefined;
   while (count > end) {
-    const view = views[segment];
     const whole = lengths[segment];
     const from = starts[segment];
-    assert(view !== undefined && whole !== undefined && from !== undefined, HELD);
-    const buffer = (buffers === null ? bufferOf(view) : buffers[segment]) ?? NO_MEMORY;
+    assert(whole !== undefined && from !== undefined, HELD);
+    const buffer = (buffers === null ? bufferOf(views[segment] ?? ABSENT) : buffers[segment]) ?? NO_MEMORY;
     if (buffer === last && buffer !== fixed && !isResizable(buffer)) fixed = buffer;
-    if (buffer !== fixed || buffer.byteLength === 0) mustHold(view, whole);
+    if (buffer !== fixed || (!own && buffer.byteLength === 0)) mustHold(views[segment] ?? ABSENT, whole);
     last = buffer;
     const start = from + iovOffset;
     const limit = count - end;
@@ -119,15 +119,15 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
     for (let more = lengths[next]; more !== undefined && length <= limit; more = lengths[++next]) {
       if (more === 0) continue;
       if (length === limit || starts[next] !== start + length) break;
-      const neighbour = views[next] ?? ABSENT;
-      if ((buffers === null ? bufferOf(neighbour) : buffers[next]) !== buffer) break;
+      if ((buffers === null ? bufferOf(views[next] ?? ABSENT) : buffers[next]) !== buffer) break;
       if (buffer !== fixed && !isResizable(buffer)) fixed = buffer;
-      if (buffer !== fixed) mustHold(neighbour, more);
+      if (buffer !== fixed) mustHold(views[next] ?? ABSENT, more);
       length += more;
     }
     // What is too much lies in the last one.
     const over = length > limit ? length - limit : 0;
-    if (!accepted(f(buffer, start, length - over))) return false;
+    const result = f(buffer, start, length - over);
+    if (own ? result === false : !accepted(result)) return false;
     count -= length - over;
     segment = over > 0 ? next - 1 : next;
     iovOffset = over > 0 ? (lengths[segment] ?? 0) - over : 0;

@@ -1,7 +1,7 @@
 // The planner: lays an iterator over a target's range as requests, one at a time. Pure, lazy, synchronous.
 import { assert } from '../base/assert.js';
 import { errors } from '../base/errors.js';
-import { type IovIter, type RunCallback, skipShortRuns } from '../iter/iov-iter.js';
+import { forEachOwnRun, type IovIter, type RunCallback, skipShortRuns } from '../iter/iov-iter.js';
 import { type Layout, UnitRuns } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
 import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
@@ -301,7 +301,7 @@ export class Planner {
     const most = units === null ? maxBytes : Math.min(maxBytes, units.left);
     assert(most > 0 && most <= this.#iter.count, 'the memory of a plan holds its range');
     let moved = 0;
-    if (!this.#isDiscard) moved = this.#iter.forEachRun(most, f);
+    if (!this.#isDiscard) moved = forEachOwnRun(this.#iter, most, f);
     else if (f(NO_MEMORY, 0, most) !== false) {
       this.#iter.advance(most);
       moved = most;
