@@ -96,6 +96,11 @@ export class Listing {
   }
 }
 
+/** The directory is there: it is its list that has to begin again. */
+export function isPlaceLost(error: unknown): boolean {
+  return error instanceof DioriteError && isLost(error.cause);
+}
+
 function isLost(error: unknown): error is DioriteError {
   const status = statusOf(error);
   return status === STATUS.BAD_COOKIE || status === STATUS.NOT_SAME;
@@ -129,8 +134,7 @@ async function listAll<T>(
       }
       return all;
     } catch (error) {
-      const isAgain = error instanceof DioriteError && isLost(error.cause);
-      if (!isAgain || attempt === LISTINGS_MAX) throw error;
+      if (!isPlaceLost(error) || attempt === LISTINGS_MAX) throw error;
     }
   }
 }

@@ -104,7 +104,8 @@ async function tryEach(versions: readonly Version[], settings: NfsSettings, path
 /** Within the timeout in all, however many connections it takes; what is still on its way then is closed when it comes. */
 export async function negotiate(versions: readonly Version[], settings: NfsSettings, path: string): Promise<Connected> {
   const wanted = settings.version === null ? versions : versions.filter(({ name }) => name === settings.version);
-  const { host, timeoutMs } = settings;
+  const { host, port, timeoutMs } = settings;
+  const server = port === null ? host : `${host}:${port}`;
   const attempt = tryEach(wanted, settings, path);
   let timer: NodeJS.Timeout | undefined;
   let isLate = false;
@@ -112,7 +113,7 @@ export async function negotiate(versions: readonly Version[], settings: NfsSetti
     timer = setTimeout(() => {
       isLate = true;
       reject(
-        new DioriteError(`${host}: no answer within ${timeoutMs} ms`, {
+        new DioriteError(`${server}: no answer within ${timeoutMs / 1000} s`, {
           code: 'ETIMEDOUT',
           errno: errnoOf('ETIMEDOUT'),
         }),

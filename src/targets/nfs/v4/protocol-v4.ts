@@ -340,25 +340,41 @@ async function startVersion(rpc: Rpc, settings: NfsSettings, minorVersion: 1 | 2
  * `settings.version` null: 4.2, or 4.1 where the server lacks it.
  */
 export async function connectV4(settings: NfsSettings, path: string): Promise<{ protocol: NfsProtocol; rest: string }> {
-  const { host, port, uid, gid, gids, timeoutMs, hard, connections, version } = settings;
+  const { host, port, uid, gid, gids, timeoutMs, hard, connections } = settings;
   const credentials = { uid, gid, gids };
   // As mount.nfs: servers that export `secure` (the default of Linux) take calls from ports below 1024 only.
   const options = { host, port: port ?? NFS_PORT, credentials, timeoutMs, hard, privilegedPort: true };
   const rpc = await RpcPool.connect(options, connections);
-  const rest = path.replace(/^\/+/, '');
+  let isLate = false;
+  // However patient `hard` is later, here everything must be done within the timeout: what waits for an answer fails.
+  const timer = setTimeout(() => {
+    isLate = true;
+    void rpc.close();
+  }, timeoutMs);
   try {
-    if (version !== '4.1') {
-      try {
-        return { protocol: await startVersion(rpc, settings, 2, rest), rest };
-      } catch (error) {
-        if (version !== null || !isVersionError(error)) throw error;
-      }
-    }
-    return { protocol: await startVersion(rpc, settings, 1, rest), rest };
+    return await startHighest(rpc, settings, path.replace(/^\/+/, ''));
   } catch (error) {
     await rpc.close();
-    throw error;
+    throw isLate ? systemError('ETIMEDOUT', `${rpc.name}: no answer for ${timeoutMs / 1000} s`) : error;
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+async function startHighest(
+  rpc: Rpc,
+  settings: NfsSettings,
+  rest: string,
+): Promise<{ protocol: NfsProtocol; rest: string }> {
+  const { version } = settings;
+  if (version !== '4.1') {
+    try {
+      return { protocol: await startVersion(rpc, settings, 2, rest), rest };
+    } catch (error) {
+      if (version !== null || !isVersionError(error)) throw error;
+    }
+  }
+  return { protocol: await startVersion(rpc, settings, 1, rest), rest };
 }
 
 function isVersionError(error: unknown): boolean {
