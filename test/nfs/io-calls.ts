@@ -30,6 +30,7 @@ export class AwaitedIo implements IoCall {
   readonly done: Promise<ReadOutcome | WriteOutcome>;
   /** Of a failure. */
   unsent: boolean | null = null;
+  repeated: boolean | null = null;
   ended = false;
   #resolve: (outcome: ReadOutcome | WriteOutcome) => void = () => {};
   #reject: (error: Error) => void = () => {};
@@ -60,9 +61,10 @@ export class AwaitedIo implements IoCall {
     this.#resolve({ bytes, committed, verifier });
   }
 
-  failed(error: Error, unsent: boolean): void {
+  failed(error: Error, unsent: boolean, repeated: boolean): void {
     this.#end();
     this.unsent = unsent;
+    this.repeated = repeated;
     this.#reject(error);
   }
 }

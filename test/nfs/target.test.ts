@@ -305,6 +305,11 @@ test('errors that came before anything was written leave the bytes as they were'
     code: 'EROFS',
     extents: [{ offset: 0, length: 4096, state: 'failed' }],
   });
+  protocol.faults = everyFault(['startWrite'], { error: 'EROFS', repeated: true });
+  await assert.rejects(file.write(bytesOf(4096, 16), 0, 4096, 0), {
+    code: 'EROFS',
+    extents: [{ offset: 0, length: 4096, state: 'unknown' }],
+  });
   protocol.faults = everyFault(['startWrite'], { error: 'ETIMEDOUT', unsent: true });
   await assert.rejects(file.write(bytesOf(4096, 16), 0, 4096, 0), {
     code: 'ETIMEDOUT',

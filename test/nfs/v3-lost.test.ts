@@ -1,107 +1,21 @@
 // NFSv3 where connections break: nothing that does harm is done twice, and what was done is known.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
-import { FILE_SYNC, type NfsProtocol, UNSTABLE } from '../../src/targets/nfs/protocol.js';
+import { FILE_SYNC, UNSTABLE } from '../../src/targets/nfs/protocol.js';
 import { parseNfsUrl } from '../../src/targets/nfs/url.js';
 import { connectV3 } from '../../src/targets/nfs/v3/protocol-v3.js';
 import { AwaitedIo, readOnce, writeOnce } from './io-calls.js';
+import { CHANGES, has, type Place, startPlace, UNCHECKED } from './lost-changes.js';
 import { type MockOptions, type MockServer, startMock } from './mock/mock-server.js';
 
-interface Place {
-  readonly server: MockServer;
-  readonly protocol: NfsProtocol;
-  readonly root: Uint8Array;
-}
-
-async function start(t: TestContext, options: MockOptions = {}): Promise<Place> {
-  const server = await startMock(t, options);
-  server.putFile('/export/file', Buffer.from('bytes'));
-  server.putFile('/export/directory/inner', Buffer.from('inner'));
-  const { settings, path } = parseNfsUrl(server.url('3', '/export'));
-  const { protocol } = await connectV3(settings, path);
-  t.after(() => protocol.close());
-  return { server, protocol, root: protocol.root.handle };
-}
-
-interface Change {
-  /** The call whose answer is lost. */
-  readonly on: string;
-  ask(place: Place): Promise<unknown>;
-  /** It is done. */
-  check(place: Place): void;
-  /** What it is answered when it is asked for again. */
-  readonly again: string;
-}
-
-function has(server: MockServer, name: string): boolean {
-  return server.tree.at('/export').entries.has(name);
-}
-
-const CHANGES: Readonly<Record<string, Change>> = {
-  remove: {
-    on: 'REMOVE',
-    ask: ({ protocol, root }) => protocol.remove(root, 'file'),
-    check: ({ server }) => assert.ok(!has(server, 'file')),
-    again: 'ENOENT',
-  },
-  removeDirectory: {
-    on: 'RMDIR',
-    async ask({ server, protocol, root }) {
-      if (has(server, 'directory')) server.tree.at('/export/directory').entries.clear();
-      await protocol.removeDirectory(root, 'directory');
-    },
-    check: ({ server }) => assert.ok(!has(server, 'directory')),
-    again: 'ENOENT',
-  },
-  makeDirectory: {
-    on: 'MKDIR',
-    ask: ({ protocol, root }) => protocol.makeDirectory(root, 'new', 0o750),
-    check: ({ server }) => assert.equal(server.tree.at('/export/new').mode, 0o750),
-    again: 'EEXIST',
-  },
-  symlink: {
-    on: 'SYMLINK',
-    ask: ({ protocol, root }) => protocol.symlink(root, 'new', 'somewhere'),
-    check: ({ server }) => assert.equal(server.tree.at('/export/new').to, 'somewhere'),
-    again: 'EEXIST',
-  },
-  link: {
-    on: 'LINK',
-    async ask({ protocol, root }) {
-      await protocol.link((await protocol.lookup(root, 'file')).handle, root, 'new');
-    },
-    check: ({ server }) => assert.equal(server.tree.at('/export/new'), server.tree.at('/export/file')),
-    again: 'EEXIST',
-  },
-  rename: {
-    on: 'RENAME',
-    ask: ({ protocol, root }) => protocol.rename(root, 'file', root, 'new'),
-    check: ({ server }) => assert.ok(has(server, 'new') && !has(server, 'file')),
-    again: 'ENOENT',
-  },
-  'open, exclusive': {
-    on: 'CREATE',
-    ask: ({ protocol, root }) =>
-      protocol.open(root, 'new', { reads: true, writes: true, create: 'exclusive', mode: 0o604 }),
-    check: ({ server }) => assert.equal(server.tree.at('/export/new').mode, 0o604),
-    again: 'EEXIST',
-  },
-};
-
-const UNCHECKED: Change = {
-  on: 'CREATE',
-  ask: ({ protocol, root }) =>
-    protocol.open(root, 'new', { reads: true, writes: true, create: 'unchecked', mode: 0o604 }),
-  check: ({ server }) => assert.equal(server.tree.at('/export/new').mode, 0o604),
-  again: '',
-};
+const start = (t: TestContext, options: MockOptions = {}): Promise<Place> => startPlace(t, '3', options);
 
 describe('NFSv3: a connection that breaks before the answer', () => {
   for (const [name, change] of Object.entries({ ...CHANGES, 'open, unchecked': UNCHECKED })) {
     for (const carriedOut of [true, false]) {
       it(`${name}, ${carriedOut ? 'after' : 'before'} it was carried out`, async (t) => {
         const place = await start(t);
-        const fault = place.server.fault({ on: change.on, times: 2, fault: { kind: 'drop', carriedOut } });
+        const fault = place.server.fault({ on: change.on['3'], times: 2, fault: { kind: 'drop', carriedOut } });
         await change.ask(place);
         change.check(place);
         assert.ok(fault.hits >= 1);
@@ -115,7 +29,7 @@ describe('NFSv3: a connection that breaks before the answer', () => {
   it('a server that remembers its answers changes nothing in this', async (t) => {
     for (const [name, change] of Object.entries(CHANGES)) {
       const place = await start(t, { duplicates: 'server' });
-      place.server.fault({ on: change.on, fault: { kind: 'drop', carriedOut: true } });
+      place.server.fault({ on: change.on['3'], fault: { kind: 'drop', carriedOut: true } });
       await change.ask(place);
       change.check(place);
       assert.deepEqual(place.server.log.repeats, [], name);
@@ -125,7 +39,7 @@ describe('NFSv3: a connection that breaks before the answer', () => {
   it('a restart of the server is no other case', async (t) => {
     for (const [name, change] of Object.entries(CHANGES)) {
       const place = await start(t);
-      place.server.fault({ on: change.on, fault: { kind: 'restart', carriedOut: true } });
+      place.server.fault({ on: change.on['3'], fault: { kind: 'restart', carriedOut: true } });
       await change.ask(place);
       change.check(place);
       assert.deepEqual(place.server.log.repeats, [], name);

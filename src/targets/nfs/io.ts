@@ -9,7 +9,7 @@ import type { Committed, IoCall, NfsOpenFile } from './protocol.js';
 export interface IoHost {
   readDone(io: NfsIo, bytes: number, end: boolean, copiedBytes: number): void;
   writeDone(io: NfsIo, bytes: number, committed: Committed, verifier: bigint): void;
-  failed(io: NfsIo, error: DioriteError, unsent: boolean): void;
+  failed(io: NfsIo, error: DioriteError, unsent: boolean, repeated: boolean): void;
 }
 
 /** `wire`: the server has it. `held`: answered, and its memory waits for a COMMIT. `again`: sent anew after a restart. */
@@ -67,7 +67,7 @@ export class NfsIo implements IoCall {
     this.#host.writeDone(this, bytes, committed, verifier);
   }
 
-  failed(error: DioriteError, unsent: boolean): void {
-    this.#host.failed(this, error, unsent);
+  failed(error: DioriteError, unsent: boolean, repeated: boolean): void {
+    this.#host.failed(this, error, unsent, repeated);
   }
 }

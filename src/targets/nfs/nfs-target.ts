@@ -76,6 +76,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
   readonly #commits: Commits;
   readonly #idle: NfsIo[] = [];
   readonly #unsent: WeakSet<DioriteError> = new WeakSet();
+  readonly #repeated: WeakSet<DioriteError> = new WeakSet();
   #size: number;
   #ioMode: IoMode = 'direct';
   /** WRITEs on the wire, and all that is not released. */
@@ -129,6 +130,8 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
 
   effectOf(error: DioriteError, direction: Direction): Effect {
     if (this.#unsent.has(error)) return 'none';
+    // What is refused now may have been written by the sending before, whose answer is lost.
+    if (direction === 'write' && this.#repeated.has(error)) return 'unknown';
     if (RETRY.has(error.code)) return 'retry';
     return direction === 'write' && NO_EFFECT.has(error.code) ? 'none' : 'unknown';
   }
@@ -218,10 +221,11 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
     else this.#commits.again(io);
   }
 
-  failed(io: NfsIo, error: DioriteError, unsent: boolean): void {
+  failed(io: NfsIo, error: DioriteError, unsent: boolean, repeated: boolean): void {
     const { request } = io;
     if (request.direction === 'write') this.#writing--;
     if (unsent) this.#unsent.add(error);
+    if (repeated) this.#repeated.add(error);
     if (io.stage === 'again') this.lose(io, error);
     else request.fail(error);
     this.release(io);

@@ -138,8 +138,11 @@ export interface IoCall {
   readDone(bytes: number, end: boolean, copiedBytes: number): void;
   /** `verifier` names the server's life: what is UNSTABLE is lost when it changes. */
   writeDone(bytes: number, committed: Committed, verifier: bigint): void;
-  /** `unsent`: not a byte of it can have reached the server. */
-  failed(error: DioriteError, unsent: boolean): void;
+  /**
+   * `unsent`: not a byte of it can have reached the server. `repeated`: it was sent more than once, and what the server
+   * refused may have been carried out before.
+   */
+  failed(error: DioriteError, unsent: boolean, repeated: boolean): void;
 }
 
 /** What the server offers beyond the plain operations: as far as known; an answer NOTSUPP turns one to false. */

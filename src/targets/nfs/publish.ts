@@ -3,6 +3,7 @@ import { DioriteError, errors } from '../../base/errors.js';
 import type { BeginOptions, Publication, Publishing } from '../../transfer/target.js';
 import { temporaryName } from '../temporary-name.js';
 import type { NfsConnection, NfsConnections } from './connections.js';
+import { isSame } from './looks.js';
 import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { createMode, urlOf } from './open.js';
@@ -245,10 +246,6 @@ export class NfsPublication implements Publication {
       throw error;
     }
   }
-}
-
-function isSame(one: NfsAttributes, other: NfsAttributes): boolean {
-  return one.fsid === other.fsid && one.fileId === other.fileId;
 }
 
 function exists(url: string): DioriteError {

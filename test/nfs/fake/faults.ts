@@ -46,6 +46,8 @@ export interface Fault {
   readonly error?: string | DioriteError;
   /** The error says that not a byte was sent. Default false. */
   readonly unsent?: boolean;
+  /** It was sent before, and that answer was lost. Default false. */
+  readonly repeated?: boolean;
   /** It is carried out all the same (`bytes` of it, if given), and only the answer is an error. */
   readonly done?: boolean;
   /** READ, WRITE and COPY move so many bytes at most. */

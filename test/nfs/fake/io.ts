@@ -73,7 +73,7 @@ export class FakeIo {
     if (waits) this.#waiting.splice(place, 1);
     else if (pending.takeBack?.() !== true) return;
     const error = new DioriteError('fake:2049: given up', { code: 'ECANCELED' });
-    this.#host.answers.later(() => this.#settle(pending, () => call.failed(error, waits), !waits), false);
+    this.#host.answers.later(() => this.#settle(pending, () => call.failed(error, waits, false), !waits), false);
   }
 
   #arrive(pending: Pending): void {
@@ -91,7 +91,7 @@ export class FakeIo {
   /** The bytes land when it is answered: nothing may count on them before. */
   #read(call: IoCall, fault: Fault): () => void {
     const { error } = fault;
-    if (error !== undefined) return () => call.failed(toError(error, 'READ'), fault.unsent === true);
+    if (error !== undefined) return () => call.failed(toError(error, 'READ'), fault.unsent === true, false);
     try {
       const node = this.#host.nodeOf(call, 'read');
       const there = Math.max(0, Math.min(call.bytes, node.content.size - call.offset));
@@ -104,7 +104,7 @@ export class FakeIo {
         call.readDone(bytes, end, 0);
       };
     } catch (problem) {
-      return () => call.failed(toError(problem, 'READ'), false);
+      return () => call.failed(toError(problem, 'READ'), false, false);
     }
   }
 
@@ -114,14 +114,14 @@ export class FakeIo {
     try {
       if (error === undefined || fault.done === true) this.#store(call, sent, stable, fault);
     } catch (problem) {
-      return () => call.failed(toError(problem, 'WRITE'), false);
+      return () => call.failed(toError(problem, 'WRITE'), false, false);
     }
     const { verifier } = this.#host;
     const bytes = Math.min(call.bytes, fault.bytes ?? call.bytes);
     return () => {
       if (!sent.equals(gather(call.segments, call.bytes)))
         throw new Error('memory changed while a WRITE was in flight');
-      if (error !== undefined) call.failed(toError(error, 'WRITE'), fault.unsent === true);
+      if (error !== undefined) call.failed(toError(error, 'WRITE'), fault.unsent === true, fault.repeated === true);
       else call.writeDone(bytes, most(stable, fault.committed), verifier);
     };
   }

@@ -98,7 +98,7 @@ export class CallLog {
 
   /** It was carried out. */
   carriedOut(call: Call, work: Work, reply: Buffer): void {
-    if (work.harmful === null || work.isReplay?.() === true) return;
+    if (work.harmful === null || work.isWithoutHarm?.() === true) return;
     const noted = this.#byXid.get(call.xid);
     if (noted !== undefined) noted.reply = reply;
     const lost = this.#lost.get(bodyDigest(call, work));
@@ -112,7 +112,7 @@ export class CallLog {
     if (work.harmful === null) return;
     const body = bodyDigest(call, work);
     if (isAnswered) this.#lost.delete(body);
-    else this.#lost.set(body, work.harmful);
+    else if (work.isWithoutHarm?.() !== true) this.#lost.set(body, work.harmful);
     trim(this.#lost);
   }
 

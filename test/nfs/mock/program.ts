@@ -25,8 +25,8 @@ export interface Work {
   readonly bodyAt: number;
   /** Carries it out and writes the results. */
   run(out: XdrWriter, struck: Struck): void;
-  /** It was not carried out when it ran: what it was answered before was given again. */
-  isReplay?(): boolean;
+  /** When it ran its harmful part was not come to: refused before, or answered as before. */
+  isWithoutHarm?(): boolean;
   /** Its answer has left, or the connection for it is gone. */
   settled?(): void;
 }

@@ -66,6 +66,8 @@ export class Compound {
   cacheThis = false;
   /** Set by a SEQUENCE that came before: these results are given again. */
   replay: Buffer | 'uncached' | null = null;
+  /** An operation that must not be carried out twice was come to. */
+  isHarmfulDone = false;
   current: Node | null = null;
   saved: Node | null = null;
   currentStateId: StateId | null = null;

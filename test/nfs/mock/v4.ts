@@ -150,7 +150,7 @@ export function decodeV4(state: V4State, call: Call, xdr: XdrReader): Work | nul
     harmful: operations.find(({ isRepeatable }) => isRepeatable === false)?.name ?? null,
     bodyAt,
     run: (out, struck) => runCompound(compound, tag, operations, out, struck),
-    isReplay: () => compound.replay !== null,
+    isWithoutHarm: () => !compound.isHarmfulDone,
     settled: () => {
       if (compound.slot !== null) compound.slot.isBusy = false;
     },
@@ -220,6 +220,7 @@ function runOperation(compound: Compound, operation: Operation, index: number, o
     checkPlace(compound, operation, index);
     out.u32(operation.number);
     out.u32(STATUS.OK);
+    if (operation.isRepeatable === false) compound.isHarmfulDone = true;
     operation.ok(out, compound, struck);
     if (fault !== undefined) fail(fault.status);
     checkReplySize(compound, out);

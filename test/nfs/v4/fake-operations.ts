@@ -194,6 +194,21 @@ export const OPERATIONS: Readonly<Record<number, FakeOperation>> = {
     results.opaque(current?.data ?? Buffer.alloc(0));
     return STATUS.OK;
   },
+  [OP.READDIR]({ current, files }, args, results) {
+    args.skip(2 * 8 + 2 * 4);
+    const wanted = readBitmap(args);
+    results.u64(0);
+    // All at once; directories other than the root are empty.
+    for (const [i, [name, file]] of (current === files.root ? [...files.names] : []).entries()) {
+      results.bool(true);
+      results.u64(i + 3);
+      results.string(name);
+      writeAttributes(results, wanted, file);
+    }
+    results.bool(false);
+    results.bool(true);
+    return STATUS.OK;
+  },
   [OP.REMOVE]({ files }, args, results) {
     if (!files.names.delete(args.string(255))) return STATUS.NOENT;
     changeInfo(results);

@@ -36,6 +36,8 @@ export abstract class DataCall implements RpcCall {
   /** How often the server has said JUKEBOX. */
   pauses = 0;
   timer: NodeJS.Timeout | null = null;
+  /** It was sent more than once before an answer came. */
+  resent = false;
   protected readonly owner: DataOwner;
   #io: IoCall | null = null;
 
@@ -59,6 +61,7 @@ export abstract class DataCall implements RpcCall {
     this.#io = io;
     this.startedMs = performance.now();
     this.pauses = 0;
+    this.resent = false;
   }
 
   /** For messages. */
@@ -77,7 +80,8 @@ export abstract class DataCall implements RpcCall {
 
   failed(error: DioriteError, unsent: boolean): void {
     const reached = !unsent || this.pauses > 0;
-    this.end().failed(error, !reached);
+    const { resent } = this;
+    this.end().failed(error, !reached, resent);
     this.owner.released();
   }
 }
@@ -129,7 +133,8 @@ export class ReadCall extends DataCall implements ReplySink, PayloadPlace {
     return this.length === 0 ? null : this;
   }
 
-  replied(xdr: XdrReader, _resent: boolean, payloadBytes: number): void {
+  replied(xdr: XdrReader, resent: boolean, payloadBytes: number): void {
+    this.resent ||= resent;
     const status = xdr.u32();
     if (status !== STATUS.OK) return this.owner.refused(this, status);
     skipOptionalAttributes(xdr);
@@ -162,7 +167,8 @@ export class WriteCall extends DataCall {
     xdr.payload(segments, bytes);
   }
 
-  replied(xdr: XdrReader): void {
+  replied(xdr: XdrReader, resent: boolean): void {
+    this.resent ||= resent;
     const status = xdr.u32();
     if (status !== STATUS.OK) return this.owner.refused(this, status);
     skipConsistency(xdr);

@@ -74,8 +74,3 @@ export async function complete(asker: Asker, directory: FileHandle, name: string
   const { handle, attributes } = told;
   return handle === null ? lookup(asker, directory, name) : withAttributes(asker, { handle, attributes });
 }
-
-/** File ids are unique within a file system. */
-export function isSame(a: NfsAttributes, b: NfsAttributes): boolean {
-  return a.fileId === b.fileId && a.fsid === b.fsid;
-}

@@ -4,7 +4,7 @@ import type { FileHandle, NfsObject, NfsOpened, NfsOpenOptions } from '../protoc
 import { STATUS } from '../status.js';
 import type { Asker, Question } from './asker.js';
 import { writeSettable } from './attributes.js';
-import { askCarefully } from './careful.js';
+import { askOnce } from './careful.js';
 import { CREATE_EXCLUSIVE, CREATE_GUARDED, CREATE_UNCHECKED, PROCEDURE, VERIFIER_BYTES } from './constants.js';
 import { checkAccess, checkIsFile, setAttributes } from './files.js';
 import { asked, complete, find, lookup, readMade, type Told, writeName } from './objects.js';
@@ -60,11 +60,11 @@ function createQuestion({ directory, name, mode }: Making, how: number): Questio
 
 async function createUnchecked(asker: Asker, making: Making): Promise<NfsObject> {
   const { directory, name } = making;
-  const made = await askCarefully(asker, {
+  const made = await askOnce(asker, {
     question: createQuestion(making, CREATE_UNCHECKED),
     result: (told) => complete(asker, directory, name, told),
     // Made by whomever: it is there, and that is all that was asked for.
-    seen: () => find(asker, directory, name),
+    look: () => find(asker, directory, name),
     repeated: STATUS.EXIST,
   });
   // Another client may have put anything else there meanwhile.
@@ -102,10 +102,10 @@ async function createExclusive(asker: Asker, making: Making): Promise<NfsObject>
 function createGuarded(asker: Asker, making: Making): Promise<NfsObject> {
   const { directory, name } = making;
   const question = createQuestion(making, CREATE_GUARDED);
-  return askCarefully(asker, {
+  return askOnce(asker, {
     question,
     result: (told) => complete(asker, directory, name, told),
-    async seen() {
+    async look() {
       if ((await find(asker, directory, name)) === null) return null;
       throw asker.error(STATUS.EXIST, `${question.what} (perhaps by this very call, whose answer was lost)`);
     },

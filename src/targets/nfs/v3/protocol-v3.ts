@@ -25,7 +25,7 @@ import { DataPath } from './data-path.js';
 import { Directories } from './directory.js';
 import { askAccess, commit, getAttributes, readLink, setAttributes } from './files.js';
 import { askLimits, askSpace, limitsOf } from './info.js';
-import { link, makeDirectory, remove, removeDirectory, rename, symlink } from './names.js';
+import { Names } from './names.js';
 import { lookup } from './objects.js';
 import { openFile } from './open-file.js';
 import { ask, connectNfs, mountExport } from './reach.js';
@@ -54,6 +54,7 @@ export class ProtocolV3 implements NfsProtocol {
   readonly #asker: Asker;
   readonly #data: DataPath;
   readonly #directories: Directories;
+  readonly #names: Names;
   readonly #onClose: () => Promise<void>;
   #closing: Promise<void> | null = null;
 
@@ -77,6 +78,7 @@ export class ProtocolV3 implements NfsProtocol {
     this.#asker = asker;
     this.#data = new DataPath({ rpc, ...settings, callsMax: CALLS_PER_CONNECTION * settings.connections });
     this.#directories = new Directories(asker);
+    this.#names = new Names(asker, this.#directories);
     this.#onClose = onClose;
   }
 
@@ -132,27 +134,27 @@ export class ProtocolV3 implements NfsProtocol {
   async closeFile(): Promise<void> {}
 
   remove(directory: FileHandle, name: string): Promise<void> {
-    return remove(this.#asker, directory, name);
+    return this.#names.remove(directory, name);
   }
 
   removeDirectory(directory: FileHandle, name: string): Promise<void> {
-    return removeDirectory(this.#asker, directory, name);
+    return this.#names.removeDirectory(directory, name);
   }
 
   rename(from: FileHandle, fromName: string, to: FileHandle, toName: string): Promise<void> {
-    return rename(this.#asker, { from, fromName, to, toName });
+    return this.#names.rename(from, fromName, to, toName);
   }
 
   link(handle: FileHandle, directory: FileHandle, name: string): Promise<void> {
-    return link(this.#asker, handle, directory, name);
+    return this.#names.link(handle, directory, name);
   }
 
   symlink(directory: FileHandle, name: string, to: string): Promise<NfsObject> {
-    return symlink(this.#asker, directory, name, to);
+    return this.#names.symlink(directory, name, to);
   }
 
   makeDirectory(directory: FileHandle, name: string, mode: number): Promise<NfsObject> {
-    return makeDirectory(this.#asker, this.#directories, directory, name, mode);
+    return this.#names.makeDirectory(directory, name, mode);
   }
 
   readDirectory(directory: FileHandle, cookie: bigint, verifier: bigint, bytes: number): Promise<NfsEntries> {

@@ -1,12 +1,15 @@
-// Operations that change directories. Once a slot's answer is kept they are done exactly once; beyond that file ids tell.
+// Operations that change directories. Once a slot's answer is kept they are done exactly once; beyond that a look decides.
 
-import type { FileHandle, NfsAttributes, NfsObject } from '../protocol.js';
+import { askCarefully } from '../careful.js';
+import { type Looker, lookDirectory, lookLinked, lookRemoved, lookRenamed, lookSymlink } from '../looks.js';
+import type { FileHandle, NfsObject } from '../protocol.js';
 import { systemError } from '../rpc/rejections.js';
 import type { XdrWriter } from '../xdr/writer.js';
 import { writeSetAttributes, writeTypeAttribute } from './attributes.js';
 import { readBitmap } from './bitmap.js';
 import { StatusError } from './compound.js';
 import { NF4DIR, NF4LNK, OP, STATUS } from './constants.js';
+import { readDirectory } from './directory.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Files } from './files.js';
 import { AnswerLost, type Operation } from './operation-call.js';
@@ -14,25 +17,58 @@ import { quoted } from './quoted.js';
 import { getObject, lookUp, putHandle, readObject, skipChangeInfo } from './wire.js';
 
 const LINK_MODE = 0o777;
-/** A rename is settled and sent again at most so often: a server that ends each time is not to be had. */
-const RENAME_TRIES_MAX = 8;
 
-/** The ids of one object; NFSv4 has no other way to tell whether two handles are one file (RFC 8881 §10.3.4). */
-function isSame(a: NfsAttributes, b: NfsAttributes): boolean {
-  return a.fileId === b.fileId && a.fsid === b.fsid;
-}
-
-function isStatus(error: unknown, status: number): error is StatusError {
-  return error instanceof StatusError && error.status === status;
+/** Void operations answer `true`, since null says that the answer is lost. */
+interface Change<T> {
+  readonly operation: Operation<T>;
+  look(): Promise<T | null>;
+  /** What a second sending is answered if the first was carried out after all, later than we looked. */
+  readonly repeated: number;
+  /** As the caller knows it. */
+  told?(error: unknown): unknown;
 }
 
 export class Changes {
   readonly #dispatcher: Dispatcher;
   readonly #files: Files;
+  readonly #looker: Looker;
 
   constructor(dispatcher: Dispatcher, files: Files) {
     this.#dispatcher = dispatcher;
     this.#files = files;
+    this.#looker = {
+      server: dispatcher.server,
+      find: (directory, name) => files.find(directory, name),
+      attributes: (handle) => files.attributes(handle),
+      readLink: (handle) => files.readLink(handle),
+      readDirectory: (directory, cookie, verifier, bytes) =>
+        readDirectory(dispatcher, files.owners, directory, { cookie, verifier }, bytes),
+    };
+  }
+
+  #change<T>({ operation, look, repeated, told = (error) => error }: Change<T>): Promise<T> {
+    const { what } = operation;
+    const { timeoutMs, server } = this.#dispatcher;
+    return askCarefully<T, T>({
+      ask: () => this.#ask(operation),
+      result: (results) => results,
+      look,
+      isEcho: (refusal, isRepeated) =>
+        // `mayHaveRun`: it was carried out, and what stands behind it in the compound was refused.
+        refusal instanceof StatusError && (refusal.mayHaveRun || (isRepeated && refusal.status === repeated)),
+      told: (refusal) => this.#dispatcher.told(told(refusal), what),
+      timeoutMs,
+      late: () => systemError('ETIMEDOUT', `${server}: ${what}: answers were lost for ${timeoutMs / 1000} s`),
+    });
+  }
+
+  async #ask<T>(operation: Operation<T>): Promise<T | null> {
+    try {
+      return await this.#dispatcher.run({ ...operation, repeatable: false });
+    } catch (error) {
+      if (error instanceof AnswerLost) return null;
+      throw error;
+    }
   }
 
   remove(directory: FileHandle, name: string): Promise<void> {
@@ -45,10 +81,9 @@ export class Changes {
 
   /** REMOVE takes either: in the same compound the type is compared first. */
   async #remove(directory: FileHandle, name: string, type: 'file' | 'directory'): Promise<void> {
-    const what = `REMOVE ${quoted(name)}`;
     const compare = type === 'file' ? OP.NVERIFY : OP.VERIFY;
-    const operation: Operation<void> = {
-      what,
+    const operation: Operation<true> = {
+      what: `REMOVE ${quoted(name)}`,
       operations: 5,
       effect: OP.REMOVE,
       encode(xdr) {
@@ -63,88 +98,63 @@ export class Changes {
       decode(reader) {
         reader.next(OP.PUTFH).next(OP.LOOKUP).next(compare).next(OP.PUTFH);
         skipChangeInfo(reader.next(OP.REMOVE).xdr);
+        return true;
       },
     };
-    try {
-      await this.#dispatcher.run(operation);
-    } catch (error) {
-      // An earlier copy of this very call may have been carried out by a server that has ended since.
-      if (isStatus(error, STATUS.NOENT) && error.mayHaveRun) return;
-      throw this.#dispatcher.told(typeError(error), what);
-    }
+    const look = (): Promise<true | null> => lookRemoved(this.#looker, directory, name);
+    await this.#change({ operation, look, repeated: STATUS.NOENT, told: typeError });
   }
 
-  /**
-   * The source's file id is asked for first: where the answer is lost with the server's session, it tells whether the
-   * file has arrived, and nothing is repeated blindly.
-   */
+  /** The source's file id is asked for first: it tells afterwards where the file is. */
   async rename(from: FileHandle, fromName: string, to: FileHandle, toName: string): Promise<void> {
     const what = `RENAME ${quoted(fromName)} to ${quoted(toName)}`;
     const { attributes: source } = await this.#files.lookup(from, fromName);
-    for (let tries = 0; tries < RENAME_TRIES_MAX; tries++) {
-      try {
-        return await this.#dispatcher.run(renameOperation(from, fromName, to, toName, what));
-      } catch (error) {
-        if (!(error instanceof AnswerLost)) throw this.#dispatcher.told(error, what);
-      }
-      const arrived = await this.#files.find(to, toName);
-      if (arrived !== null && isSame(arrived.attributes, source)) return;
-      const left = await this.#files.find(from, fromName);
-      if (left === null || !isSame(left.attributes, source)) break;
-    }
-    throw systemError('EIO', `${this.#dispatcher.server}: ${what}: the answer is lost, and neither name has the file`);
+    const renaming = { from, fromName, to, toName, source, what };
+    const operation = renameOperation(from, fromName, to, toName, what);
+    const look = (): Promise<true | null> => lookRenamed(this.#looker, renaming);
+    await this.#change({ operation, look, repeated: STATUS.NOENT });
   }
 
-  /** Where the answer was lost, a name that exists and is this very file is the link that was made. */
   async link(handle: FileHandle, directory: FileHandle, name: string): Promise<void> {
-    const what = `LINK ${quoted(name)}`;
-    try {
-      await this.#dispatcher.run(linkOperation(handle, directory, name, what));
-    } catch (error) {
-      if (isStatus(error, STATUS.EXIST) && error.mayHaveRun) {
-        const [made, file] = await Promise.all([this.#files.find(directory, name), this.#files.attributes(handle)]);
-        if (made !== null && isSame(made.attributes, file)) return;
-      }
-      throw this.#dispatcher.told(error, what);
-    }
+    const operation = linkOperation(handle, directory, name);
+    const look = (): Promise<true | null> => lookLinked(this.#looker, handle, directory, name);
+    await this.#change({ operation, look, repeated: STATUS.EXIST });
   }
 
-  async symlink(directory: FileHandle, name: string, to: string): Promise<NfsObject> {
+  symlink(directory: FileHandle, name: string, to: string): Promise<NfsObject> {
     const arm = (xdr: XdrWriter): void => {
       xdr.u32(NF4LNK);
       xdr.string(to);
     };
-    const isMade = async (object: NfsObject): Promise<boolean> =>
-      object.attributes.type === 'symlink' && (await this.#files.readLink(object.handle)) === to;
-    return this.#create(directory, name, LINK_MODE, { what: `SYMLINK ${quoted(name)}`, arm, isMade });
+    const operation = this.#create(`SYMLINK ${quoted(name)}`, directory, name, LINK_MODE, arm);
+    const look = (): Promise<NfsObject | null> => lookSymlink(this.#looker, directory, name, to);
+    return this.#change({ operation, look, repeated: STATUS.EXIST });
   }
 
   makeDirectory(directory: FileHandle, name: string, mode: number): Promise<NfsObject> {
     const arm = (xdr: XdrWriter): void => xdr.u32(NF4DIR);
-    const isMade = async (object: NfsObject): Promise<boolean> => object.attributes.type === 'directory';
-    return this.#create(directory, name, mode, { what: `MKDIR ${quoted(name)}`, arm, isMade });
+    const operation = this.#create(`MKDIR ${quoted(name)}`, directory, name, mode, arm);
+    const look = (): Promise<NfsObject | null> => lookDirectory(this.#looker, directory, name, mode);
+    return this.#change({ operation, look, repeated: STATUS.EXIST });
   }
 
-  /** `arm`: of createtype4. `isMade`: what is there under the name could be what a lost answer was about. */
-  async #create(
+  /** `arm`: of createtype4. */
+  #create(
+    what: string,
     directory: FileHandle,
     name: string,
     mode: number,
-    kind: {
-      readonly what: string;
-      arm(xdr: XdrWriter): void;
-      isMade(object: NfsObject): Promise<boolean>;
-    },
-  ): Promise<NfsObject> {
+    arm: (xdr: XdrWriter) => void,
+  ): Operation<NfsObject> {
     const { owners } = this.#files;
-    const operation: Operation<NfsObject> = {
-      what: kind.what,
+    return {
+      what,
       operations: 4,
       effect: OP.CREATE,
       encode(xdr) {
         putHandle(xdr, directory);
         xdr.u32(OP.CREATE);
-        kind.arm(xdr);
+        arm(xdr);
         xdr.string(name);
         writeSetAttributes(xdr, { mode });
         getObject(xdr);
@@ -156,23 +166,15 @@ export class Changes {
         return readObject(reader, owners);
       },
     };
-    try {
-      return await this.#dispatcher.run(operation);
-    } catch (error) {
-      if (error instanceof StatusError && error.mayHaveRun) {
-        const object = await this.#files.find(directory, name);
-        if (object !== null && (await kind.isMade(object))) return object;
-      }
-      throw this.#dispatcher.told(error, kind.what);
-    }
   }
 }
 
 /** VERIFY and NVERIFY answer with statuses of their own. */
 function typeError(error: unknown): unknown {
-  if (isStatus(error, STATUS.SAME)) return new StatusError(STATUS.ISDIR, error.operation, error.mayHaveRun);
-  if (isStatus(error, STATUS.NOT_SAME)) return new StatusError(STATUS.NOTDIR, error.operation, error.mayHaveRun);
-  return error;
+  if (!(error instanceof StatusError)) return error;
+  const { status, operation, mayHaveRun } = error;
+  if (status === STATUS.SAME) return new StatusError(STATUS.ISDIR, operation, mayHaveRun);
+  return status === STATUS.NOT_SAME ? new StatusError(STATUS.NOTDIR, operation, mayHaveRun) : error;
 }
 
 function renameOperation(
@@ -181,12 +183,11 @@ function renameOperation(
   to: FileHandle,
   toName: string,
   what: string,
-): Operation<void> {
+): Operation<true> {
   return {
     what,
     operations: 4,
     effect: OP.RENAME,
-    repeatable: false,
     encode(xdr) {
       putHandle(xdr, from);
       xdr.u32(OP.SAVEFH);
@@ -199,13 +200,14 @@ function renameOperation(
       const { xdr } = reader.next(OP.PUTFH).next(OP.SAVEFH).next(OP.PUTFH).next(OP.RENAME);
       skipChangeInfo(xdr);
       skipChangeInfo(xdr);
+      return true;
     },
   };
 }
 
-function linkOperation(handle: FileHandle, directory: FileHandle, name: string, what: string): Operation<void> {
+function linkOperation(handle: FileHandle, directory: FileHandle, name: string): Operation<true> {
   return {
-    what,
+    what: `LINK ${quoted(name)}`,
     operations: 4,
     effect: OP.LINK,
     encode(xdr) {
@@ -218,6 +220,7 @@ function linkOperation(handle: FileHandle, directory: FileHandle, name: string, 
     decode(reader) {
       const { xdr } = reader.next(OP.PUTFH).next(OP.SAVEFH).next(OP.PUTFH).next(OP.LINK);
       skipChangeInfo(xdr);
+      return true;
     },
   };
 }

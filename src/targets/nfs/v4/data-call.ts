@@ -141,12 +141,12 @@ export class DataCall extends SessionCall implements ReplySink {
 
   refuse(error: StatusError): void {
     const named = this.handler.named(error, this.what);
-    this.#free().failed(named, false);
+    this.#free().failed(named, false, error.mayHaveRun);
   }
 
   giveUp(error: DioriteError, unsent: boolean): void {
     const told = forCall(error, this.what);
-    this.#free().failed(told, unsent);
+    this.#free().failed(told, unsent, !unsent);
   }
 
   answerLost(): void {

@@ -38,6 +38,7 @@ describe('a status of an operation', () => {
   it('is waited out, recovered from, or the caller’s', () => {
     assert.equal(afterOperation(STATUS.DELAY), 'delay');
     assert.equal(afterOperation(STATUS.GRACE), 'grace');
+    assert.equal(afterOperation(STATUS.RETRY_UNCACHED_REP), 'answered-before');
     for (const status of [STATUS.STALE_CLIENTID, STATUS.STALE_STATEID]) assert.equal(afterOperation(status), 'client');
     for (const status of [
       STATUS.BAD_STATEID,

@@ -38,10 +38,10 @@ export function isSessionAlive(status: number): boolean {
 }
 
 /**
- * `delay`, `grace`: the same later, with longer and longer pauses. `client`: the server has forgotten the client.
- * `state`: the open state of the file may be gone. `fail`: it is the caller's error.
+ * `delay`, `grace`: the same later, with longer and longer pauses. `answered-before`: as of SEQUENCE. `client`: the
+ * server has forgotten the client. `state`: the open state of the file may be gone. `fail`: it is the caller's error.
  */
-export type OperationDecision = 'delay' | 'grace' | 'client' | 'state' | 'fail';
+export type OperationDecision = 'delay' | 'grace' | 'answered-before' | 'client' | 'state' | 'fail';
 
 export function afterOperation(status: number): OperationDecision {
   switch (status) {
@@ -49,6 +49,9 @@ export function afterOperation(status: number): OperationDecision {
       return 'delay';
     case STATUS.GRACE:
       return 'grace';
+    case STATUS.RETRY_UNCACHED_REP:
+      // RFC 8881 §2.10.6.1.3: SEQUENCE may succeed, and the operation behind it says so (Linux does it in this way).
+      return 'answered-before';
     case STATUS.STALE_CLIENTID:
     case STATUS.STALE_STATEID:
       return 'client';

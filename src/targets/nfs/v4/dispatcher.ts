@@ -3,18 +3,18 @@ import { assert } from '../../../base/assert.js';
 import { type DioriteError, errors } from '../../../base/errors.js';
 import type { Rpc, RpcCall } from '../rpc/call.js';
 import { systemError } from '../rpc/rejections.js';
-import { nfsError, statusName } from '../status.js';
+import { statusName } from '../status.js';
 import { XdrError, type XdrReader } from '../xdr/reader.js';
 import { readSequence, SequenceResult, StatusError } from './compound.js';
 import { OP, STATUS } from './constants.js';
 import { afterOperation, afterSequence, DELAY_FIRST_MS, nextDelayMs } from './decisions.js';
 import { Delays } from './delays.js';
 import { Fence, type FenceHandler } from './fence.js';
-import { type Operation, OperationCall } from './operation-call.js';
 import { Queues } from './queues.js';
 import type { Recoverer } from './recoverer.js';
+import { Runner } from './runner.js';
 import type { Session } from './session.js';
-import type { CallHandler, Lane, SessionCall } from './session-call.js';
+import type { CallHandler, SessionCall } from './session-call.js';
 import { Sweep } from './sweep.js';
 
 /** A call whose file's state was looked at so often, and found well, and which is refused still, has failed. */
@@ -30,11 +30,11 @@ export interface DispatcherOptions {
   readonly hard: boolean;
 }
 
-export class Dispatcher implements CallHandler, FenceHandler {
+export class Dispatcher extends Runner implements CallHandler, FenceHandler {
   readonly minorVersion: number;
   readonly rpc: Rpc;
-  readonly #timeoutMs: number;
-  readonly #hard: boolean;
+  /** For how long a call is tried; infinity: for ever. */
+  readonly timeoutMs: number;
   readonly #queues: Queues = new Queues();
   readonly #delays: Delays = new Delays((call) => this.#delayOver(call));
   readonly #result: SequenceResult = new SequenceResult();
@@ -51,10 +51,10 @@ export class Dispatcher implements CallHandler, FenceHandler {
   lastRenewedMs = 0;
 
   constructor({ rpc, minorVersion, timeoutMs, hard }: DispatcherOptions) {
+    super();
     this.rpc = rpc;
     this.minorVersion = minorVersion;
-    this.#timeoutMs = timeoutMs;
-    this.#hard = hard;
+    this.timeoutMs = hard ? Number.POSITIVE_INFINITY : timeoutMs;
     this.#sweep = new Sweep(timeoutMs, (nowMs) => this.#endLate(nowMs));
   }
 
@@ -81,33 +81,9 @@ export class Dispatcher implements CallHandler, FenceHandler {
     return !this.#queues.empty || this.#delays.size > 0;
   }
 
-  named(error: StatusError, what: string): DioriteError {
-    return nfsError(error.status, error.operation === OP.SEQUENCE ? `${what} (SEQUENCE)` : what, this.server);
-  }
-
-  run<T>(operation: Operation<T>, lane: Lane = 'operation'): Promise<T> {
-    const call = new OperationCall(this, operation, lane);
-    this.submit(call);
-    return call.promise;
-  }
-
-  /** The same, with an error that names server and operation. */
-  async ask<T>(operation: Operation<T>): Promise<T> {
-    try {
-      return await this.run(operation);
-    } catch (error) {
-      throw this.told(error, operation.what);
-    }
-  }
-
-  /** What the caller is told of an error that `run` rejected with. */
-  told(error: unknown, what: string): unknown {
-    return error instanceof StatusError ? this.named(error, what) : error;
-  }
-
   /** Answers nothing before it returns. */
   submit(call: SessionCall): void {
-    call.deadlineMs = this.#hard ? Number.POSITIVE_INFINITY : performance.now() + this.#timeoutMs;
+    call.deadlineMs = performance.now() + this.timeoutMs;
     this.#queues.push(call);
     // What cannot be sent is told later, not from within.
     if (this.#closed !== null || call.file?.isLost === true) queueMicrotask(() => this.#pump());
@@ -182,7 +158,7 @@ export class Dispatcher implements CallHandler, FenceHandler {
       this.#start(call, slot);
     }
     if (this.#queues.empty) return;
-    if (!this.#hard) this.#sweep.arm();
+    if (this.timeoutMs < Number.POSITIVE_INFINITY) this.#sweep.arm();
     if (!this.#open) this.#recoverer?.wanted();
   }
 
@@ -204,7 +180,7 @@ export class Dispatcher implements CallHandler, FenceHandler {
   /** The connection gives each sending the whole time: what was sent before has less left. */
   #limit(call: SessionCall): void {
     const leftMs = call.deadlineMs - performance.now();
-    if (leftMs >= this.#timeoutMs - LIMIT_SLACK_MS || this.#hard) return;
+    if (leftMs >= this.timeoutMs - LIMIT_SLACK_MS) return;
     call.limit = setTimeout(() => {
       call.limit = null;
       call.isLate = this.rpc.abandon(call);
@@ -238,8 +214,7 @@ export class Dispatcher implements CallHandler, FenceHandler {
       case 'answered-before':
         session.slots.accepted(call.slot);
         this.#leaveSlot(call);
-        call.mayHaveRun = true;
-        this.#sendAnew(call, result.status);
+        this.#answeredBefore(call, new StatusError(result.status, OP.SEQUENCE, true));
         break;
       case 'session':
         this.#leaveSlot(call);
@@ -280,7 +255,12 @@ export class Dispatcher implements CallHandler, FenceHandler {
     call.mayHaveRun ||= error.mayHaveRun;
     const decision = afterOperation(error.status);
     if (decision === 'delay' || decision === 'grace') {
-      this.#delay(call, decision, error.status);
+      if (call.mayHaveRun && !call.repeatable) call.answerLost();
+      else this.#delay(call, decision, error.status);
+      return;
+    }
+    if (decision === 'answered-before') {
+      this.#answeredBefore(call, error);
       return;
     }
     const { file } = call;
@@ -298,6 +278,16 @@ export class Dispatcher implements CallHandler, FenceHandler {
       if (decision === 'client') this.#recoverer?.clientLost();
       else this.#recoverer?.checkStates();
     }
+    this.#sendAnew(call, error.status);
+  }
+
+  /** The first sending was carried out, and its answer is gone. Of what was sent once that is nonsense. */
+  #answeredBefore(call: SessionCall, error: StatusError): void {
+    if (!call.resent && ++call.stateChecks > STATE_CHECKS_MAX) {
+      call.refuse(error);
+      return;
+    }
+    call.mayHaveRun = true;
     this.#sendAnew(call, error.status);
   }
 
@@ -367,7 +357,7 @@ export class Dispatcher implements CallHandler, FenceHandler {
   }
 
   #late(why: string): DioriteError {
-    return systemError('ETIMEDOUT', `${this.server}: not done in ${this.#timeoutMs / 1000} s: ${why}`);
+    return systemError('ETIMEDOUT', `${this.server}: not done in ${this.timeoutMs / 1000} s: ${why}`);
   }
 
   #endLate(nowMs: number): void {
