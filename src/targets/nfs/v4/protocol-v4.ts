@@ -42,7 +42,7 @@ import { type ClientOwner, destroyClientId, destroySession } from './session-wir
 import { SLOTS_MAX } from './slots.js';
 
 /** How long a server that is told goodbye is waited for: what it keeps longer ends with the lease. */
-const GOODBYE_MS = 5_000;
+const GOODBYE_MS = 2_000;
 
 export interface ProtocolV4Options {
   readonly rpc: Rpc;
