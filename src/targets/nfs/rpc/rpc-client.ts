@@ -45,7 +45,7 @@ export class RpcClient implements Rpc {
   readonly #owner: ConnectionOwner;
   readonly #pending: PendingCalls = new PendingCalls();
   readonly #queue: CallQueue = new CallQueue();
-  readonly #backOff: BackOff = new BackOff();
+  readonly #backOff: BackOff;
   readonly #watch: Watch;
   #connection: Connection | null = null;
   /** The wait before the next connection. */
@@ -70,6 +70,7 @@ export class RpcClient implements Rpc {
   private constructor(options: RpcClientOptions) {
     this.#options = options;
     this.name = addressName(options);
+    this.#backOff = new BackOff(options.hard ? undefined : options.timeoutMs);
     this.#owner = this.#makeOwner(encodeCredentials(options.credentials));
     this.#watch = this.#makeWatch();
   }

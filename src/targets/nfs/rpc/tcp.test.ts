@@ -360,6 +360,11 @@ describe('BackOff', () => {
       backOff.reset();
     }
   });
+
+  it('never waits longer than a call has time for', () => {
+    const backOff = new BackOff(4_000);
+    for (let i = 0; i < 100; i++) assert.ok(backOff.nextMs() <= 550);
+  });
 });
 
 describe('addressName', () => {
