@@ -192,5 +192,6 @@ NAPI_MODULE_INIT() {
   DIORITE_TRY(env, diorite_jobs_init(env, exports));
   DIORITE_TRY(env, diorite_files_init(env, exports));
   DIORITE_TRY(env, diorite_ring_init(env, exports));
+  DIORITE_TRY(env, diorite_pipes_init(env, exports));
   return exports;
 }

@@ -30,6 +30,10 @@ enum op {
   OP_SEEK_HOLE = 8,
   OP_BLOCK_ZERO = 9,
   OP_CLONE = 10,
+  OP_SPLICE = 11,
+  OP_SPLICE_FROM = 12,
+  OP_TEE = 13,
+  OP_VMSPLICE = 14,
 };
 
 struct diorite_job {
@@ -44,6 +48,7 @@ struct diorite_job {
   int32_t op;
   int32_t fd;
   int32_t flags;
+  int32_t from; // SPLICE, SPLICE_FROM, TEE: where bytes come from
   uint32_t iov_count;
   struct iovec *iov; // inline_iov, or from malloc
   struct iovec inline_iov[INLINE_IOVECS];
@@ -105,6 +110,14 @@ static int64_t drop_cache(const struct diorite_job *job) {
   return errno == 0 ? 0 : -1;
 }
 
+// A pipe has no offset, and the kernel refuses one: null stands for none.
+static int64_t splice_bytes(const struct diorite_job *job) {
+  loff_t offset = job->offset;
+  loff_t *at = job->offset < 0 ? NULL : &offset;
+  bool from = job->op == OP_SPLICE_FROM;
+  return splice(job->from, from ? at : NULL, job->fd, from ? NULL : at, (size_t)job->length, (unsigned)job->flags);
+}
+
 static int64_t call_once(const struct diorite_job *job) {
   switch ((enum op)job->op) {
   case OP_READ:
@@ -126,6 +139,10 @@ static int64_t call_once(const struct diorite_job *job) {
   case OP_SEEK_HOLE: return lseek(job->fd, job->offset, SEEK_HOLE);
   case OP_BLOCK_ZERO: return block_zero(job);
   case OP_CLONE: return ioctl(job->fd, FICLONE, (unsigned long)job->flags);
+  case OP_SPLICE:
+  case OP_SPLICE_FROM: return splice_bytes(job);
+  case OP_TEE: return tee(job->from, job->fd, (size_t)job->length, (unsigned)job->flags);
+  case OP_VMSPLICE: return vmsplice(job->fd, job->iov, job->iov_count, (unsigned)job->flags);
   }
   errno = ENOSYS;
   return -1;
@@ -159,7 +176,28 @@ static void job_complete(napi_env env, napi_status status, void *data) {
   }
 }
 
-enum { ARG_OP, ARG_FD, ARG_OFFSET, ARG_LENGTH, ARG_FLAGS, ARG_IOV, ARG_IOV_AT, ARG_IOV_COUNT, ARG_HOLD, ARG_COMPLETE };
+enum {
+  ARG_OP,
+  ARG_FD,
+  ARG_OFFSET,
+  ARG_LENGTH,
+  ARG_FLAGS,
+  ARG_IOV,
+  ARG_IOV_AT,
+  ARG_IOV_COUNT,
+  ARG_HOLD,
+  ARG_COMPLETE,
+  ARG_FROM,
+  ARG_COUNT,
+};
+
+static bool has_iov(const struct diorite_job *job) {
+  return job->op == OP_READ || job->op == OP_WRITE || job->op == OP_VMSPLICE;
+}
+
+static bool has_from(const struct diorite_job *job) {
+  return job->op == OP_SPLICE || job->op == OP_SPLICE_FROM || job->op == OP_TEE;
+}
 
 static bool too_long(napi_env env, const char *what) {
   napi_throw_range_error(env, "ERR_OUT_OF_RANGE", what);
@@ -200,7 +238,8 @@ static bool fetch_job(napi_env env, struct diorite_job *job, napi_value *argv) {
   if (!diorite_get_i64(env, argv[ARG_OFFSET], "offset", &job->offset)) return false;
   if (!diorite_get_i64(env, argv[ARG_LENGTH], "length", &job->length)) return false;
   if (!diorite_get_i32(env, argv[ARG_FLAGS], "flags", &job->flags)) return false;
-  if ((job->op == OP_READ || job->op == OP_WRITE) && !fetch_iov(env, job, argv)) return false;
+  if (has_iov(job) && !fetch_iov(env, job, argv)) return false;
+  if (has_from(job) && !diorite_get_i32(env, argv[ARG_FROM], "from", &job->from)) return false;
 
   napi_valuetype hold, complete;
   if (napi_typeof(env, argv[ARG_HOLD], &hold) != napi_ok) return false;
@@ -221,11 +260,11 @@ static bool queue_job(napi_env env, struct diorite_job *job) {
   return napi_queue_async_work(env, job->work) == napi_ok;
 }
 
-// job(op, fd, offset, length, flags, iov, iovAt, iovCount, hold, complete): undefined
+// job(op, fd, offset, length, flags, iov, iovAt, iovCount, hold, complete, from): undefined
 static napi_value job_start(napi_env env, napi_callback_info info) {
-  napi_value argv[10];
+  napi_value argv[ARG_COUNT];
   struct diorite_env *state = diorite_env_of(env);
-  if (state == NULL || !diorite_args(env, info, 10, argv)) return NULL;
+  if (state == NULL || !diorite_args(env, info, ARG_COUNT, argv)) return NULL;
   struct diorite_job *job = job_take(state);
   if (job == NULL) {
     diorite_throw_errno(env, ENOMEM, "malloc");

@@ -1,6 +1,6 @@
 // Opens a path as a File. Loaded at the first open: a program that only plans, or only parses, does not pay for it.
 import '../memory/host.js';
-import { openFileTarget } from '../targets/file/open-file.js';
+import { openTarget } from '../targets/file/open-file.js';
 import { File } from './file.js';
 import type { OpenOptions } from './open-options.js';
 
@@ -10,5 +10,5 @@ export async function openPath(
   options: OpenOptions,
 ): Promise<File> {
   const { depth, bytesInFlight } = options;
-  return new File({ ...(await openFileTarget(path, flags, options)), depth, bytesInFlight });
+  return new File({ ...(await openTarget(path, flags, options)), depth, bytesInFlight });
 }

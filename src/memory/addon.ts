@@ -19,7 +19,8 @@ export interface Addon {
    * Runs an operation of engine.ts's table `Op` on the thread pool. `iov`: for READ and WRITE `iovCount` entries of
    * four 32-bit words from word `iovAt` (address low, high, length low, high: struct iovec on 64-bit little-endian),
    * copied before this returns. `hold` is kept alive until `complete(result)` has been called. An offset of −1 reads or
-   * writes at the descriptor's own position (pipes). SEEK_DATA and SEEK_HOLE move that position.
+   * writes at the descriptor's own position (pipes). SEEK_DATA and SEEK_HOLE move that position. VMSPLICE takes `iov` as
+   * well. `from`: of SPLICE, SPLICE_FROM and TEE, the descriptor that bytes come from.
    */
   job(
     op: number,
@@ -32,6 +33,7 @@ export interface Addon {
     iovCount: number,
     hold: object | null,
     complete: (result: number) => void,
+    from?: number,
   ): void;
 
   /** Fills `out` as FILE_FACTS below says. Returns 0 or −errno. */
@@ -44,6 +46,26 @@ export interface Addon {
   /** io_uring_setup and the mappings. Throws an Error with `code` (EPERM, ENOSYS, ENOMEM …) and `syscall`. `wake` is
    * called on the loop, as a callback of its own, after completions were signalled through the eventfd. */
   ringCreate(entries: number, completionEntries: number, flags: number, wake: () => void): NativeRing;
+
+  /** pipe2(O_CLOEXEC): out[0] is read from, out[1] is written to. Returns 0 or −errno. */
+  pipeCreate(out: Int32Array): number;
+  /** How many bytes a pipe takes, after it was asked to take `bytes` (0: as many as it does). −errno: EPERM beyond
+   * fs.pipe-max-size, EBUSY below what it holds, EBADF for what is no pipe. */
+  pipeSize(fd: number, bytes: number): number;
+  /** FIONREAD: bytes that can be read now; or −errno. */
+  bytesWaiting(fd: number): number;
+  /** poll(2) without waiting: POLL* bits, or −errno. Takes no lock of the pipe, so that it never waits for its users. */
+  pollNow(fd: number, events: number): number;
+  /** Calls back once per `arm`, when any of its events has come. Throws EMFILE, ENFILE, ENOMEM. */
+  waiterCreate(fd: number, callback: (events: number) => void): NativeWaiter;
+}
+
+/** Waits for a descriptor without O_NONBLOCK, which would change it for every process that shares it. */
+export interface NativeWaiter {
+  /** EPOLL* bits, level-triggered; 0: no longer. Keeps the event loop alive until it calls back. Returns 0 or −errno
+   * (EPERM: a kind of file that is always ready). */
+  arm(events: number): number;
+  close(): void;
 }
 
 export interface NativeRing {
@@ -125,6 +147,11 @@ const FUNCTIONS: readonly (keyof Addon)[] = [
   'blockFacts',
   'cachedPages',
   'ringCreate',
+  'pipeCreate',
+  'pipeSize',
+  'bytesWaiting',
+  'pollNow',
+  'waiterCreate',
 ];
 
 type Loaded = { readonly addon: Addon; readonly problem: null } | { readonly addon: null; readonly problem: string };

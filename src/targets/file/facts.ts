@@ -148,8 +148,9 @@ function notDirect(
   fs: ReturnType<typeof fileSystemOf>,
 ): FileFacts['notDirect'] {
   const both = (reason: string): FileFacts['notDirect'] => ({ read: reason, write: reason });
-  if (kind === 'stream' || kind === 'char' || kind === 'directory') return both('not a file or block device');
-  if (kind === 'block') return { read: null, write: null };
+  if (kind === 'char' || kind === 'directory') return both('not a file or block device');
+  // A stream has no page cache in between.
+  if (kind === 'block' || kind === 'stream') return { read: null, write: null };
   if (raw.dioMemory === 0 || raw.dioOffset === 0) {
     return both('the kernel says that this file does no direct I/O (statx: alignment 0)');
   }

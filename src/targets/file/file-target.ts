@@ -51,7 +51,8 @@ export class FileTarget implements FileLike {
   readonly engine: Engine;
   readonly holes?: FileHoles;
   readonly bestDepth: number;
-  readonly durable: 'answer' | 'sync' | 'never';
+  readonly seekable = true;
+  readonly durable: 'answer' | 'sync';
   readonly #descriptors: Descriptors;
   readonly #inode: Inode;
   readonly #io: IoOption;
@@ -65,8 +66,6 @@ export class FileTarget implements FileLike {
   readonly #wasDirect = { read: false, write: false };
   readonly #cached = { read: false, write: false };
   #size: number;
-  /** Of a stream: a read has met its end. */
-  #hasEnded = false;
   #cloned = false;
   #inFlight = 0;
   #closed: Promise<void> | null = null;
@@ -86,10 +85,9 @@ export class FileTarget implements FileLike {
         ? directLimits(facts, direction, bestBytes, engine.maxSegments)
         : bufferedLimits(bestBytes, engine);
     this.#limits = { read: limitsOf('read'), write: limitsOf('write') };
-    // O_APPEND and streams: each write goes where the kernel says, so they go one after the other.
-    this.bestDepth = descriptors.appends || !this.seekable ? 1 : Math.min(DEPTH_BEST, engine.depth);
-    if (this.seekable) this.durable = descriptors.synchronous ? 'answer' : 'sync';
-    else this.durable = 'never';
+    // O_APPEND: each write goes where the kernel says, so they go one after the other.
+    this.bestDepth = descriptors.appends ? 1 : Math.min(DEPTH_BEST, engine.depth);
+    this.durable = descriptors.synchronous ? 'answer' : 'sync';
     this.#size = facts.kind === 'block' ? facts.deviceBytes : descriptors.stats.size;
     this.#ends = new EndWriter({
       target: this,
@@ -100,16 +98,12 @@ export class FileTarget implements FileLike {
       rewrite: this.#io === 'direct',
     });
     abandoned.register(this, { descriptors, inode: this.#inode, name: this.name }, this);
-    if (engine.supports(Op.SEEK_DATA) && this.seekable) this.holes = new FileHoles(this, descriptors, engine);
+    if (engine.supports(Op.SEEK_DATA)) this.holes = new FileHoles(this, descriptors, engine);
   }
 
-  get seekable(): boolean {
-    return this.facts.kind !== 'stream';
-  }
-
-  /** As of the last look: a file may have grown since. Of a stream: what it gave before it ended. */
-  get size(): number | undefined {
-    return this.seekable || this.#hasEnded ? this.#size : undefined;
+  /** As of the last look: a file may have grown since. */
+  get size(): number {
+    return this.#size;
   }
 
   /** The caller's own descriptor. */
@@ -200,9 +194,9 @@ export class FileTarget implements FileLike {
     return true;
   }
 
-  /** Where a write goes is known before: not with O_APPEND, nor into a stream. */
+  /** Where a write goes is known before: not with O_APPEND. */
   get #locks(): boolean {
-    return this.seekable && !this.#descriptors.appends;
+    return !this.#descriptors.appends;
   }
 
   /** Direct writes cover whole pages; buffered ones dirty those that they begin and end in. */
@@ -237,7 +231,7 @@ export class FileTarget implements FileLike {
     operation.request = request;
     operation.op = request.direction === 'read' ? Op.READ : Op.WRITE;
     operation.fd = fd;
-    operation.offset = this.seekable ? request.offset : -1;
+    operation.offset = request.offset;
     operation.length = request.bytes;
     operation.flags = flags;
     if (this.#isDurable(request) && this.#writesDurably) operation.flags |= RWF_DSYNC;
@@ -289,9 +283,8 @@ export class FileTarget implements FileLike {
     this.#limits[direction] = bufferedLimits(this.#limits[direction].bestBytes, this.engine);
   }
 
-  /** Nothing is durable in a stream, whatever is asked. */
   #isDurable(request: Request): boolean {
-    return request.dsync && request.direction === 'write' && this.durable !== 'never';
+    return request.dsync && request.direction === 'write';
   }
 
   get #writesDurably(): boolean {
@@ -316,16 +309,8 @@ export class FileTarget implements FileLike {
     if (result > 0 && request.direction === 'write') this.#noteWritten(request, result);
     if (result === request.bytes) return this.#finish(request, () => request.answer(result, 'continue'));
     if (request.direction === 'write') return this.#finish(request, () => request.answer(result, 'continue'));
-    if (result === 0) return this.#answerEnd(request);
+    if (result === 0) return this.#finish(request, () => request.answer(0, 'end'));
     this.#answerShortRead(request, result);
-  }
-
-  #answerEnd(request: Request): void {
-    if (!this.seekable) {
-      this.#size = request.offset;
-      this.#hasEnded = true;
-    }
-    this.#finish(request, () => request.answer(0, 'end'));
   }
 
   /**

@@ -1,10 +1,11 @@
-// Opens a path as a file target: descriptors, discovery, engine, and whether direct I/O can be had.
+// Opens a path as a target: descriptors, discovery, engine, and whether direct I/O can be had.
 import type { PathLike } from 'node:fs';
 import { type DioriteError, errors } from '../../base/errors.js';
 import { portableRegionsAligned } from '../../memory/region.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { IoOption } from '../../transfer/file-like.js';
 import { openInode } from '../inode/inode.js';
+import { PipeTarget } from '../pipe/pipe-target.js';
 import { Descriptors, parseFlags } from './descriptors.js';
 import { chooseEngine } from './engines/choose.js';
 import { type Engine, Op } from './engines/engine.js';
@@ -26,11 +27,30 @@ export interface OpenedFile {
   readonly appends: boolean;
 }
 
+/** As OpenedFile, of what the path turned out to be: a named pipe is a stream. */
+export interface OpenedPath {
+  readonly target: FileTarget | PipeTarget;
+  readonly engineReason: string | null;
+  readonly appends: boolean;
+}
+
+/** For who knows that it is a file. */
 export async function openFileTarget(
   path: PathLike,
   flags: string | number | undefined,
   options: FileTargetOptions,
 ): Promise<OpenedFile> {
+  const { target, ...rest } = await openTarget(path, flags, options);
+  if (target instanceof FileTarget) return { target, ...rest };
+  await target.close();
+  throw refusal(path, 'it is a stream, and no file', 'ERR_DIORITE_UNSUPPORTED');
+}
+
+export async function openTarget(
+  path: PathLike,
+  flags: string | number | undefined,
+  options: FileTargetOptions,
+): Promise<OpenedPath> {
   const io = options.io ?? 'prefer-direct';
   const { engine, reason } = chooseEngine(options.engine ?? 'auto');
   if (options.engine === 'uring' && engine.name !== 'uring') {
@@ -40,18 +60,29 @@ export async function openFileTarget(
   const descriptors = await Descriptors.open(path, parseFlags(flags), options.mode, io === 'direct');
   try {
     const facts = discover(descriptors.fd, String(path), descriptors.stats, descriptors.isTerminal);
+    const bestBytes = options.requestBytes ?? BEST_BYTES_DEFAULT;
+    if (facts.kind === 'stream') {
+      const target = streamOf(descriptors, facts, engine, bestBytes);
+      return { target, engineReason: reason, appends: descriptors.appends };
+    }
     const notDirect = await openDirect(descriptors, facts, io, engine.addresses);
     if (io === 'direct') mustBeDirect(descriptors, notDirect);
     // Last: whatever was refused has left the old bytes alone.
     await descriptors.truncateIfAsked();
     const inode = openInode(facts.inodeKey);
-    const bestBytes = options.requestBytes ?? BEST_BYTES_DEFAULT;
     const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes });
     return { target, engineReason: reason, appends: descriptors.appends };
   } catch (error) {
     await descriptors.undo();
     throw error;
   }
+}
+
+function streamOf(descriptors: Descriptors, facts: FileFacts, engine: Engine, bestBytes: number): PipeTarget {
+  const { fd } = descriptors;
+  const isPipe = descriptors.stats.isFIFO();
+  const close = (): Promise<void> => descriptors.close();
+  return new PipeTarget({ fd, name: String(descriptors.path), facts, engine, bestBytes, isPipe, close });
 }
 
 type NotDirect = { read: string | null; write: string | null };

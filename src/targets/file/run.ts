@@ -8,6 +8,7 @@ export interface Command {
   readonly offset?: number;
   readonly length?: number;
   readonly flags?: number;
+  readonly from?: number;
   readonly segments?: SegmentList;
   readonly buffered?: boolean;
 }
@@ -31,9 +32,12 @@ export async function run(engine: Engine, command: Command): Promise<number> {
   return result;
 }
 
-function runOnce(engine: Engine, command: Command): Promise<number> {
+/** As `run`, and EAGAIN is an answer. */
+export function runOnce(engine: Engine, command: Command): Promise<number> {
   return new Promise((resolve) => {
+    const { from } = command;
     submitWhenRoom(engine, {
+      ...(from === undefined ? null : { from }),
       op: command.op,
       fd: command.fd,
       offset: command.offset ?? 0,

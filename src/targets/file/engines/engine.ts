@@ -20,6 +20,14 @@ export const Op = {
   BLOCK_ZERO: 9,
   /** ioctl(FICLONE): `fd` becomes the same bytes as the descriptor that `flags` holds. */
   CLONE: 10,
+  /** splice(2): `length` bytes from the descriptor `from` to `fd`; `offset` is `fd`'s, −1: it has none. */
+  SPLICE: 11,
+  /** The same, and `offset` is `from`'s. */
+  SPLICE_FROM: 12,
+  /** tee(2): the first `length` bytes of the pipe `from` are in the pipe `fd` too. */
+  TEE: 13,
+  /** vmsplice(2): the pages themselves go into the pipe `fd`. Nobody may write to them ever after. */
+  VMSPLICE: 14,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
@@ -30,6 +38,9 @@ export const RWF_ATOMIC = 0x40;
 /** RWF_DONTCACHE, linux/fs.h since 6.14: buffered, and dropped from the page cache once written back. */
 export const RWF_DONTCACHE = 0x80;
 
+/** RWF_NOWAIT, linux/fs.h since 4.14: EAGAIN instead of waiting; EOPNOTSUPP where the file cannot tell. */
+export const RWF_NOWAIT = 0x8;
+
 /** Owned by who submits it until `complete` is called; reused afterwards. Also keeps the memory alive meanwhile. */
 export interface Operation {
   op: Op;
@@ -37,9 +48,11 @@ export interface Operation {
   offset: number;
   /** READ, WRITE: the sum of the segments' lengths. */
   length: number;
-  /** READ, WRITE: RWF_* flags. FALLOCATE: its mode. */
+  /** READ, WRITE: RWF_* flags. FALLOCATE: its mode. SPLICE, SPLICE_FROM, TEE, VMSPLICE: SPLICE_F_* flags. */
   flags: number;
-  /** READ, WRITE: at most `maxSegments`, every buffer non-null. */
+  /** SPLICE, SPLICE_FROM, TEE: where bytes come from. */
+  from?: number;
+  /** READ, WRITE, VMSPLICE: at most `maxSegments`, every buffer non-null. */
   segments: SegmentList | null;
   /** May copy in the kernel (buffered I/O): must then run off this thread. */
   buffered: boolean;

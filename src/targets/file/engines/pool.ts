@@ -34,7 +34,7 @@ export class PoolEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.CLONE;
+    return op >= Op.READ && op <= Op.VMSPLICE;
   }
 
   submit(operation: Operation): boolean {
@@ -50,14 +50,14 @@ export class PoolEngine implements Engine {
   readonly #start = (operation: Operation, done: (result: number) => void): void => {
     const { op, fd, offset, length, flags, segments } = operation;
     const count = segments === null ? 0 : segments.count;
-    const iovecs = op === Op.READ || op === Op.WRITE ? this.#iovecs : null;
+    const iovecs = count > 0 || op === Op.READ || op === Op.WRITE ? this.#iovecs : null;
     if (segments !== null && !writeIovecs(this.#iovecs, 0, segments, this.#addressOf)) {
       process.nextTick(done, -constants.errno.EFAULT);
       return;
     }
     try {
       // The operation is what the job holds: it keeps its buffers alive though an environment ends meanwhile.
-      this.#addon.job(op, fd, offset, length, flags, iovecs, 0, count, operation, done);
+      this.#addon.job(op, fd, offset, length, flags, iovecs, 0, count, operation, done, operation.from);
     } catch (error) {
       process.nextTick(done, resultOf(error, -constants.errno.EINVAL));
     }

@@ -74,7 +74,7 @@ export class UringEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.CLONE;
+    return op >= Op.READ && op <= Op.VMSPLICE;
   }
 
   submit(operation: Operation): boolean {

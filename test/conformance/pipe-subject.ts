@@ -1,22 +1,25 @@
-// Named pipes as subjects of the suite: one that is read, fed by somebody else, and one that is written, and drained.
+// Pipes as subjects of the suite: one that is read, fed by somebody else, and one that is written, and drained.
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { DioriteError } from '../../src/base/errors.js';
+import { loadAddon } from '../../src/memory/addon.js';
 import type { Direction, Limits } from '../../src/plan/limits.js';
 import { type Engine, Op, type Operation } from '../../src/targets/file/engines/engine.js';
-import type { FileTarget } from '../../src/targets/file/file-target.js';
-import type { IoOption } from '../../src/transfer/file-like.js';
+import { discover } from '../../src/targets/file/facts.js';
+import { PipeTarget } from '../../src/targets/pipe/pipe-target.js';
 import type { Request } from '../../src/transfer/request.js';
-import type { Effect, Holes, IoMode, Target } from '../../src/transfer/target.js';
+import type { Effect, IoMode, Target } from '../../src/transfer/target.js';
 import { FaultyEngine } from '../support/faulty-engine.js';
 import { tempDirectory } from '../support/temp.js';
-import { judgeOf, openTarget } from './file-subject.js';
+import { judgeOf } from './file-subject.js';
 import type { Subject } from './subject.js';
 
 const { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
+/** Small, so that small transfers take several requests. */
+const BEST_BYTES = 65_536;
 
 /** An engine that counts what its writes were told to have moved. */
 class WrittenBytes implements Engine {
@@ -59,15 +62,13 @@ class BothWays implements Target {
   readonly seekable = false;
   readonly bestDepth: number;
   readonly durable: Target['durable'];
-  readonly holes?: Holes;
-  readonly #ways: Readonly<Record<Direction, FileTarget>>;
+  readonly #ways: Readonly<Record<Direction, PipeTarget>>;
+  #full: Direction = 'read';
 
-  constructor(ways: Readonly<Record<Direction, FileTarget>>) {
+  constructor(ways: Readonly<Record<Direction, PipeTarget>>) {
     this.#ways = ways;
     this.bestDepth = Math.max(ways.read.bestDepth, ways.write.bestDepth);
     this.durable = ways.write.durable;
-    const holes = ways.read.holes ?? ways.write.holes;
-    if (holes !== undefined) this.holes = holes;
   }
 
   get name(): string {
@@ -83,15 +84,16 @@ class BothWays implements Target {
   }
 
   submit(request: Request): boolean {
+    this.#full = request.direction;
     return this.#ways[request.direction].submit(request);
   }
 
   onceDrained(callback: () => void): void {
-    this.#ways.read.onceDrained(callback);
+    this.#ways[this.#full].onceDrained(callback);
   }
 
-  cancel(): void {
-    this.#ways.read.cancel();
+  cancel(request: Request): void {
+    this.#ways[request.direction].cancel(request);
   }
 
   effectOf(error: DioriteError, direction: Direction): Effect {
@@ -99,11 +101,11 @@ class BothWays implements Target {
   }
 
   ioMode(direction: Direction): IoMode {
-    return this.#ways[direction].ioMode(direction);
+    return this.#ways[direction].ioMode();
   }
 
-  sync(options: { readonly dataOnly?: boolean } = {}): Promise<void> {
-    return this.#ways.write.sync(options);
+  sync(): Promise<void> {
+    return this.#ways.write.sync();
   }
 
   async close(): Promise<void> {
@@ -112,9 +114,9 @@ class BothWays implements Target {
 }
 
 /** An end of a pipe that never blocks, in the event loop: a blocked call would hold a thread that others need. */
-function otherEnd(t: TestContext, path: string, flags: number): Socket {
+function otherEnd(t: TestContext, fd: number, flags: number): Socket {
   const socket = new Socket({
-    fd: openSync(path, flags | O_NONBLOCK),
+    fd,
     readable: flags === O_RDONLY,
     writable: flags === O_WRONLY,
   });
@@ -124,9 +126,39 @@ function otherEnd(t: TestContext, path: string, flags: number): Socket {
   return socket;
 }
 
-export function fifo(name: string, io: IoOption, engine: () => Engine): Subject {
+/** The ends of a pipe: what the target gets, and what somebody else reads or writes at the other. */
+interface Ends {
+  readonly reads: number;
+  readonly writes: number;
+}
+
+/** Named: opened on both sides, so that nobody waits for somebody else to open it. */
+function named(t: TestContext, name: string): Ends {
+  const path = join(tempDirectory(t), name);
+  execFileSync('mkfifo', [path]);
+  const keeper = openSync(path, O_RDWR | O_NONBLOCK);
+  const ends = { reads: openSync(path, O_RDONLY), writes: openSync(path, O_WRONLY) };
+  closeSync(keeper);
+  return ends;
+}
+
+function anonymous(): Ends {
+  const out = new Int32Array(2);
+  if (loadAddon()?.pipeCreate(out) !== 0) throw new Error('no pipe');
+  return { reads: out[0] ?? -1, writes: out[1] ?? -1 };
+}
+
+function targetOver(t: TestContext, fd: number, engine: Engine): PipeTarget {
+  const facts = discover(fd, `pipe ${fd}`, fstatSync(fd), false);
+  const close = async (): Promise<void> => closeSync(fd);
+  const target = new PipeTarget({ fd, name: `pipe ${fd}`, facts, engine, bestBytes: BEST_BYTES, isPipe: true, close });
+  t.after(() => target.close());
+  return target;
+}
+
+export function pipe(kind: 'named' | 'anonymous', name: string, engine: () => Engine): Subject {
   return {
-    name: `fifo: ${name}, ${io}`,
+    name: `pipe: ${kind}, ${name}`,
     properties: {
       seekable: false,
       knowsSize: false,
@@ -140,13 +172,10 @@ export function fifo(name: string, io: IoOption, engine: () => Engine): Subject 
       releases: 'answered',
     },
     async open(t, options) {
-      const directory = tempDirectory(t);
-      const [into, out] = [join(directory, 'in'), join(directory, 'out')];
-      execFileSync('mkfifo', [into, out]);
-      // Held open on both sides meanwhile, so that nobody waits for somebody else to open it.
-      const keepers = [into, out].map((path) => openSync(path, O_RDWR | O_NONBLOCK));
-      const feeder = otherEnd(t, into, O_WRONLY);
-      const drain = otherEnd(t, out, O_RDONLY);
+      const into = kind === 'named' ? named(t, 'in') : anonymous();
+      const out = kind === 'named' ? named(t, 'out') : anonymous();
+      const feeder = otherEnd(t, into.writes, O_WRONLY);
+      const drain = otherEnd(t, out.reads, O_RDONLY);
       const drained: Buffer[] = [];
       let drainedBytes = 0;
       drain.on('data', (chunk: Buffer) => {
@@ -155,12 +184,13 @@ export function fifo(name: string, io: IoOption, engine: () => Engine): Subject 
       });
       const counted = new WrittenBytes(engine());
       const faulty = new FaultyEngine(counted, judgeOf(options));
-      const read = await openTarget(t, faulty, io, into, 'r');
-      const write = await openTarget(t, faulty, io, out, 'w');
-      for (const fd of keepers) closeSync(fd);
+      const target = new BothWays({
+        read: targetOver(t, into.reads, faulty),
+        write: targetOver(t, out.writes, faulty),
+      });
       feeder.end(options.contents ?? new Uint8Array(0));
       return {
-        target: new BothWays({ read, write }),
+        target,
         async peek(offset, bytes) {
           while (drainedBytes < Math.min(offset + bytes, counted.bytes)) {
             await new Promise((resolve) => drain.once('data', resolve));
