@@ -83,6 +83,7 @@ export class Connection {
       received: (bytes) => {
         this.#owner.active();
         this.#received(bytes);
+        return !turnIsUsedUp(true);
       },
       sent: () => {
         this.#owner.active();

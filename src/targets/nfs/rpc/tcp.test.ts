@@ -8,12 +8,14 @@ import { payloadReply, TEST_OPTIONS } from '../../../../test/nfs/manual-client.j
 import { ManualTransports } from '../../../../test/nfs/manual-transport.js';
 import { ScriptedServer } from '../../../../test/nfs/scripted-server.js';
 import { gathered, guardedSegments, TestCall, TestSink } from '../../../../test/nfs/test-call.js';
+import type { DioriteError } from '../../../base/errors.js';
 import { BackOff } from './back-off.js';
 import { askPortmap } from './portmap.js';
 import { systemError } from './rejections.js';
 import { RpcClient, type RpcClientOptions } from './rpc-client.js';
 import { RpcPool } from './rpc-pool.js';
-import { addressName } from './transport.js';
+import { connectTcp } from './tcp.js';
+import { addressName, type TransportUser } from './transport.js';
 
 const HOST = '127.0.0.1';
 const isRoot = process.getuid?.() === 0;
@@ -230,6 +232,28 @@ describe('a connection that is reset', () => {
 });
 
 describe('payload over a socket', () => {
+  it('arrives whole where each read is the last of its turn, and the end after it', async (t) => {
+    const server = await started(t);
+    const parts: Buffer[] = [];
+    const buffer = Buffer.alloc(5000);
+    const closed = new Promise<DioriteError>((resolve) => {
+      const user: TransportUser = {
+        connected: () => {},
+        nextBuffer: () => buffer,
+        received: (bytes) => {
+          parts.push(Buffer.from(buffer.subarray(0, bytes)));
+          return false;
+        },
+        sent: () => {},
+        closed: resolve,
+      };
+      connectTcp({ host: HOST, port: server.port, privilegedPort: false, localPort: null, timeoutMs: 10_000 }, user);
+    });
+    (await server.socket(0)).end(pattern(300_000));
+    assert.equal((await closed).code, 'ECONNRESET');
+    assert.deepEqual(Buffer.concat(parts), pattern(300_000));
+  });
+
   it('arrives whole both ways, many calls in flight', async (t) => {
     const server = await started(t);
     const client = await connected(t, server);

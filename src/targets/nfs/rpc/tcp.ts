@@ -35,6 +35,10 @@ class TcpTransport implements Transport {
     if (!this.#ended) this.#user.sent();
   };
 
+  readonly #resume: () => void = () => {
+    if (!this.#ended) this.#socket.resume();
+  };
+
   constructor(address: Address, user: TransportUser) {
     this.#address = address;
     this.#user = user;
@@ -66,10 +70,7 @@ class TcpTransport implements Transport {
       noDelay: true,
       onread: {
         buffer: () => this.#user.nextBuffer(),
-        callback: (bytes) => {
-          if (!this.#ended) this.#user.received(bytes);
-          return true;
-        },
+        callback: (bytes) => this.#received(bytes),
       },
     });
     socket.on('connect', () => this.#onConnect());
@@ -77,6 +78,14 @@ class TcpTransport implements Transport {
     socket.on('end', () => this.#onEnd());
     socket.on('close', () => this.#onClose(socket));
     return socket;
+  }
+
+  /** libuv would go on reading, 32 times (uv__read), for as long as there is something. */
+  #received(bytes: number): boolean {
+    if (this.#ended) return false;
+    const goOn = this.#user.received(bytes);
+    if (!goOn) setImmediate(this.#resume);
+    return goOn;
   }
 
   #onConnect(): void {

@@ -7,8 +7,8 @@ export interface TransportUser {
   connected(): void;
   /** Where the next bytes go. Asked before each read; the memory is the transport's until `received`, or its end. */
   nextBuffer(): Uint8Array;
-  /** The first `bytes` of the last buffer were filled. */
-  received(bytes: number): void;
+  /** The first `bytes` of the last buffer were filled. False: no more in this turn of the event loop. */
+  received(bytes: number): boolean;
   /** All that `send` was given has left this process. */
   sent(): void;
   /** It broke, could not be made, or the server ended it. */
