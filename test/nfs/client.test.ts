@@ -21,6 +21,7 @@ import { NfsClient } from '../../src/nfs/client.js';
 import { open } from '../../src/open.js';
 import { nfsConnections } from '../../src/targets/nfs/connect.js';
 import { NfsPublishing } from '../../src/targets/nfs/publish.js';
+import { runChild } from '../support/children.js';
 import { type Ganesha, ganeshaProblem, type NfsVersion, startGanesha } from './ganesha.js';
 
 const VERSIONS: readonly NfsVersion[] = ['3', '4.1', '4.2'];
@@ -269,6 +270,37 @@ function suite(version: NfsVersion): void {
     await again.discard();
     assert.deepEqual(readdirSync(there.local).sort(), ['new', 'old']);
     assert.equal(nfsConnections.size, 0);
+  });
+
+  it("works on an export in the server's memory, which counts no space and stamps odd times", async (t) => {
+    const client = await connected(t, server, version, '/mem');
+    const [file, directory] = [`file ${version}`, `directory ${version}`];
+    await client.mkdir(directory);
+    const url = server.url(version, `/mem/${directory}/${file}`).href;
+    for (const replace of [false, true]) {
+      const publication = await new NfsPublishing(nfsConnections).begin(url, { replace, size: 5, mode: 0o644 });
+      assert.equal(await publication.publish(), true);
+    }
+    assert.equal((await client.stat(`${directory}/${file}`)).mode & 0o777, 0o644);
+    await client.link(`${directory}/${file}`, `${directory}/second`);
+    await client.symlink('second', `${directory}/link`);
+    await client.rename(`${directory}/second`, `${directory}/third`);
+    assert.deepEqual((await client.readdir(directory)).sort(), [file, 'link', 'third'].sort());
+    assert.equal((await client.statfs('/')).blocks, 0);
+    await client.rm(directory, { recursive: true });
+    await assert.rejects(client.stat(directory), { code: 'ENOENT' });
+  });
+
+  it('keeps no process from ending', async (t) => {
+    const there = new Playground(t, server);
+    const url = server.url(version, `/vfs/${there.name}`).href;
+    const startedMs = performance.now();
+    const { code, stdout, stderr } = await runChild(new URL('children/idle-client.js', import.meta.url), {
+      args: [url],
+    });
+    assert.deepEqual([code, stdout, stderr], [0, 'true\n', '']);
+    assert.ok(performance.now() - startedMs < 10_000);
+    assert.equal(readFileSync(there.at('idle'), 'utf8'), 'hello');
   });
 
   it('is refused what another user may not', async (t) => {

@@ -74,11 +74,10 @@ const NS_PER_SECOND = 1_000_000_000n;
 const NAME_BYTES_DEFAULT = 255;
 const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
 
+/** A second or more of nanoseconds is taken as it is: ganesha's MEM back end gives UTIME_NOW for some (utimensat(2)). */
 function readTimeNs(xdr: XdrReader): bigint {
   const seconds = BigInt.asIntN(64, xdr.u64());
-  const nanoseconds = xdr.u32();
-  if (nanoseconds >= 1_000_000_000) throw new XdrError(`a time of ${nanoseconds} nanoseconds`);
-  return seconds * NS_PER_SECOND + BigInt(nanoseconds);
+  return seconds * NS_PER_SECOND + BigInt(xdr.u32());
 }
 
 function writeTimeNs(xdr: XdrWriter, timeNs: bigint): void {
