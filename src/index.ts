@@ -25,8 +25,19 @@ export type { Many } from './handle/many/many.js';
 export type { ManyOptions, ReadManyOptions, WriteManyOptions } from './handle/many/options.js';
 export type { ReadResult, ReadvResult, WriteResult, WritevResult } from './handle/results.js';
 export type { FileSegment, ZeroWay } from './handle/space.js';
+export type { ReadFileOptions, WriteFileOptions } from './handle/streaming.js';
 export { type OpenOptions, open } from './open.js';
 export type { Direction, Limits } from './plan/limits.js';
+export type {
+  ReadableWebStreamOptions,
+  ReadStreamOptions,
+  WritableWebStreamOptions,
+  WriteStreamOptions,
+} from './streams/options.js';
+export type { ReadStream } from './streams/read-stream.js';
+export type { WebChunk } from './streams/writable-web.js';
+export type { Chunk, ChunkSource } from './streams/write-all.js';
+export type { WriteStream } from './streams/write-stream.js';
 export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
 export type { DataRange, Holes, IoMode, Target } from './transfer/target.js';

@@ -65,6 +65,19 @@ describe('src/explain', () => {
   });
 });
 
+describe('src/streams', () => {
+  it('lies over transfers and knows neither targets nor handles', () => {
+    for (const file of sourcesOf('streams')) {
+      for (const specifier of importsOf(file)) {
+        if (specifier.startsWith('node:')) continue;
+        const [folder = ''] = relative(SOURCES, resolve(dirname(file), specifier)).split(sep);
+        const where = `${relative(SOURCES, file)} imports ${specifier}`;
+        assert.ok([...PORTABLE_LAYERS, 'memory', 'transfer', 'streams'].includes(folder), where);
+      }
+    }
+  });
+});
+
 describe('src/handle', () => {
   it('knows no target: only the files that open one import it', () => {
     for (const file of sourcesOf('handle')) {

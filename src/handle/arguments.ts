@@ -121,7 +121,8 @@ function memoryArguments(memory: unknown, second: unknown, length: unknown, posi
   return range(memory, second, length, position, NO_OPTIONS);
 }
 
-function checkOptions(options: MoveOptions): void {
+/** Gives them back. */
+export function checkOptions(options: unknown): MoveOptions {
   if (!isOptions(options)) throw errors.invalidType('options', 'an object', options);
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) throw errors.invalidValue(`options.${name}`, 'a known option', name);
@@ -137,6 +138,7 @@ function checkOptions(options: MoveOptions): void {
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw errors.invalidType('options.onProgress', 'a function', onProgress);
   }
+  return options;
 }
 
 function range(memory: Memory, offset: unknown, length: unknown, position: unknown, options: MoveOptions): Move {
@@ -155,7 +157,7 @@ function range(memory: Memory, offset: unknown, length: unknown, position: unkno
 }
 
 /** null, undefined and −1 mean the handle's own position, as in Node; a bigint is taken for reads and writes alike. */
-function toPosition(position: unknown, bytes: number): number | null {
+export function toPosition(position: unknown, bytes: number): number | null {
   if (position === undefined || position === null || position === -1 || position === -1n) return null;
   const at = toOffset(position, 'position');
   const most = Number.MAX_SAFE_INTEGER - bytes;

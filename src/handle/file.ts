@@ -1,10 +1,9 @@
 // A file as Node's FileHandle has it, over a transfer: the same calls, more kinds of memory, and what really happened.
-import { EventEmitter } from 'node:events';
-import type { BigIntStats, StatOptions, Stats } from 'node:fs';
 import { errors } from '../base/errors.js';
-import { toOffset } from '../base/integers.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import type { Limits } from '../plan/limits.js';
+import type { StreamHost } from '../streams/host.js';
+import { type ChunkSource, isChunkSource } from '../streams/write-all.js';
 import { errnoError } from '../transfer/errno.js';
 import type { FileFacts } from '../transfer/facts.js';
 import type { AtomicTarget, FileLike } from '../transfer/file-like.js';
@@ -23,6 +22,7 @@ import {
 import { type ManyEntry, ReadAnswer, WriteAnswer } from './many/entry.js';
 import { Many, type ManyHost } from './many/many.js';
 import { type ReadManyOptions, toSettings, type WriteManyOptions } from './many/options.js';
+import { OwnPosition } from './own-position.js';
 import {
   type ReadResult,
   type ReadvResult,
@@ -33,7 +33,8 @@ import {
   type WriteResult,
   type WritevResult,
 } from './results.js';
-import { allocate, type FileSegment, punch, segments, toRange, type ZeroWay, zero } from './space.js';
+import { FileStreamHost } from './stream-host.js';
+import { StreamingFile } from './streaming.js';
 
 type Position = number | bigint | null;
 type Views = readonly NodeJS.ArrayBufferView[];
@@ -50,23 +51,21 @@ export interface FileInput {
 const EBADF = -9;
 
 /**
- * An open file. `read`, `readv`, `write`, `writev`, `stat`, `truncate`, `sync`, `datasync`, `fd`, `close` and the event
- * `'close'` take and give what Node's FileHandle takes and gives; arrays of views and an IovIter may stand wherever a
- * buffer does. Memory of any alignment will do; page-aligned memory (a lease's) goes without a copy.
+ * An open file. Its methods and the event `'close'` take and give what those of Node's FileHandle of the same name take
+ * and give; arrays of views and an IovIter may stand wherever a buffer does. Memory of any alignment will do; page-aligned memory (a lease's) goes without a copy.
  *
  * The memory of a read or write belongs to it until its promise settles. A write resolves only when every byte is done;
  * a read is short only at the end of the data. Anything else rejects, with `bytes` and `extents` (docs/Errors.md).
  */
-export class File extends EventEmitter {
+export class File extends StreamingFile {
   /** What the transfers of this file go to. */
-  readonly target: FileLike;
+  override readonly target: FileLike;
   /** Why the engine is not `uring`; null: it is, or it is a protocol's. */
   readonly engineReason: string | null;
   readonly #defaults: TransferOptions;
-  readonly #appends: boolean;
-  /** Calls that use the handle's own position run in the order in which they were made. */
-  #positioned: Promise<unknown> = Promise.resolve();
-  #position = 0;
+  protected override readonly appends: boolean;
+  readonly #own = new OwnPosition();
+  readonly #streams: FileStreamHost;
   #pending = 0;
   #onIdle: (() => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -76,8 +75,21 @@ export class File extends EventEmitter {
     super();
     this.target = input.target;
     this.engineReason = input.engineReason;
-    this.#appends = input.appends;
+    this.appends = input.appends;
     this.#defaults = { depth: input.depth, bytesInFlight: input.bytesInFlight };
+    this.#streams = new FileStreamHost({
+      ...input,
+      own: this.#own,
+      mustBeOpen: (syscall) => this.mustBeOpen(syscall),
+      begin: () => this.#begin(),
+      settled: () => this.#settled(),
+      followEnd: () => this.#followEnd(),
+      close: () => this.close(),
+    });
+  }
+
+  protected override get streamHost(): StreamHost {
+    return this.#streams;
   }
 
   /** The descriptor, as it was opened: without O_DIRECT. −1 when closed. */
@@ -117,7 +129,10 @@ export class File extends EventEmitter {
     return this.#start(() => readArguments(memory, offset, length, position), 'read', toReadResult);
   }
 
-  /** Writes all of the memory, or rejects with the ledger. pwritev2(2). */
+  /**
+   * Writes all of the memory, or of what an iterable gives (each item a chunk or an array of them), or rejects with the
+   * ledger. pwritev2(2).
+   */
   write<T extends Memory>(
     memory: T,
     offset?: number | null,
@@ -126,7 +141,9 @@ export class File extends EventEmitter {
   ): Promise<WriteResult<T>>;
   write<T extends Memory>(memory: T, options?: MoveOptions): Promise<WriteResult<T>>;
   write(text: string, position?: Position, encoding?: BufferEncoding | null): Promise<WriteResult<string>>;
+  write<T extends ChunkSource>(source: T, options?: MoveOptions): Promise<WriteResult<T>>;
   write(memory: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<WriteResult<never>> {
+    if (isChunkSource(memory)) return this.writeSource(memory, offset);
     return this.#start(() => writeArguments(memory, offset, length, position), 'write', toWriteResult);
   }
 
@@ -145,7 +162,7 @@ export class File extends EventEmitter {
   ): Promise<R> {
     let move: Move;
     try {
-      this.#mustBeOpen(direction);
+      this.mustBeOpen(direction);
       move = parse();
       if (move.options.atomic === true && direction === 'read')
         throw errors.invalidValue('options.atomic', 'left out: it is an option of writes', true);
@@ -166,7 +183,7 @@ export class File extends EventEmitter {
     direction: 'read' | 'write',
     finish: (outcome: Outcome) => R,
   ): Promise<R> {
-    this.#pending++;
+    this.#begin();
     return new Promise((resolve, reject) => {
       let atomic: AtomicTarget | null = null;
       const failed = (error: unknown): void => {
@@ -213,10 +230,10 @@ export class File extends EventEmitter {
   }
 
   #hostOf(direction: 'read' | 'write'): ManyHost {
-    this.#mustBeOpen(direction);
+    this.mustBeOpen(direction);
     const { target } = this;
     const { depth, bytesInFlight } = this.#defaults;
-    if (!target.seekable || (this.#appends && direction === 'write')) {
+    if (!target.seekable || (this.appends && direction === 'write')) {
       const why = `${direction}Many needs places to go to: this is a stream, or opened to append`;
       throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
     }
@@ -225,9 +242,9 @@ export class File extends EventEmitter {
       depth: depth ?? target.bestDepth,
       bytesInFlight,
       transfer: (iter, position, bytes, options, resolve, reject) => {
-        this.#mustBeOpen(direction);
+        this.mustBeOpen(direction);
         target.check();
-        this.#pending++;
+        this.#begin();
         runTransfer(target, iter, position, bytes, direction, options, resolve, reject);
       },
       settled: () => this.#settled(),
@@ -250,34 +267,36 @@ export class File extends EventEmitter {
     // Taken now: the caller may move the iterator before its turn comes. A queue goes on from where its turn finds it.
     const iter = move.iter.kind === 'folioq' ? move.iter : move.iter.dup();
     const moved = (bytes: number): void => {
-      this.#position += bytes;
+      this.#own.value += bytes;
       if (bytes > 0 && iter !== move.iter) move.iter.advance(Math.min(bytes, move.iter.count));
     };
-    this.#pending++;
-    const turn = this.#positioned.then(async () => {
+    this.#begin();
+    return this.#own.inTurn(async () => {
       try {
-        const outcome = await this.#move(move, iter, this.#position, direction, (all) => all);
+        const outcome = await this.#move(move, iter, this.#own.value, direction, (all) => all);
         moved(outcome.bytes);
         return finish(outcome);
       } catch (error) {
         moved(doneBytes(error));
         throw error;
       } finally {
-        if (this.#appends && direction === 'write') await this.#followEnd();
+        if (this.appends && direction === 'write') await this.#followEnd();
         this.#settled();
       }
     });
-    this.#positioned = turn.catch(() => {}); // the caller has it; the next one in the queue goes on all the same
-    return turn;
   }
 
   /** O_APPEND took the write to the end of the file, and the kernel's position with it. */
   async #followEnd(): Promise<void> {
     try {
-      this.#position = (await this.target.stat()).size;
+      this.#own.value = (await this.target.stat()).size;
     } catch {
       // What was written is written: the position stays where the bytes that were told put it.
     }
+  }
+
+  #begin(): void {
+    this.#pending++;
   }
 
   #settled(): void {
@@ -285,14 +304,14 @@ export class File extends EventEmitter {
     if (this.#pending === 0) this.#onIdle?.();
   }
 
-  #mustBeOpen(syscall: string): void {
+  protected override mustBeOpen(syscall: string): void {
     if (this.#closing !== null) throw errnoError(EBADF, syscall, this.target.name);
   }
 
   /** Runs something that `close` must wait for. */
-  async #guard<R>(syscall: string, work: () => Promise<R>): Promise<R> {
-    this.#mustBeOpen(syscall);
-    this.#pending++;
+  protected override async guard<R>(syscall: string, work: () => Promise<R>): Promise<R> {
+    this.mustBeOpen(syscall);
+    this.#begin();
     try {
       return await work();
     } finally {
@@ -302,79 +321,30 @@ export class File extends EventEmitter {
 
   // ---- everything else -------------------------------------------------------------------------------------------
 
-  stat(options?: StatOptions & { bigint?: false | undefined }): Promise<Stats>;
-  stat(options: StatOptions & { bigint: true }): Promise<BigIntStats>;
-  stat(options?: StatOptions): Promise<Stats | BigIntStats> {
-    return this.#guard('fstat', () => this.target.stat(options));
-  }
-
-  /** Makes the file `length` bytes long: what is added reads as zeros. Negative: 0, as in Node. */
-  truncate(length: number | bigint = 0): Promise<void> {
-    return this.#guard('ftruncate', async () => {
-      this.target.check();
-      const bytes = typeof length === 'number' && length < 0 && Number.isInteger(length) ? 0 : toOffset(length, 'len');
-      await this.target.truncate(bytes);
-    });
-  }
-
   /**
    * Makes durable everything that was answered before the call, metadata too (fsync(2)). When it rejects, `extents`
    * say what is unknown since the last good one, and every handle of this thread on the file refuses to go on.
    */
   sync(): Promise<void> {
-    return this.#guard('fsync', () => this.target.sync());
+    return this.guard('fsync', () => this.target.sync());
   }
 
   /** As `sync`, without the metadata that is not needed to read the data back (fdatasync(2)). */
   datasync(): Promise<void> {
-    return this.#guard('fdatasync', () => this.target.sync({ dataOnly: true }));
+    return this.guard('fdatasync', () => this.target.sync({ dataOnly: true }));
   }
 
   /**
-   * Reserves space, so that a full disk shows now (fallocate(2)); what is new reads as zeros. `keepSize`: the file does
-   * not become longer. Refused where it cannot be had (ERR_DIORITE_UNSUPPORTED); ENOSPC may have reserved a part.
+   * Ends its write streams, destroys its read streams, and waits for everything that is under way, until the kernel has let
+   * go of all memory. Idempotent.
    */
-  allocate(offset: number, length: number, options: { readonly keepSize?: boolean } = {}): Promise<void> {
-    return this.#guard('fallocate', () => allocate(this.target, toRange(offset, length), options.keepSize === true));
-  }
-
-  /** Gives the space of a range back; it reads as zeros then, and the size stays. ERR_DIORITE_UNSUPPORTED as `allocate`. */
-  punch(offset: number, length: number): Promise<void> {
-    return this.#guard('fallocate', async () => {
-      this.target.check();
-      await punch(this.target, toRange(offset, length));
-    });
-  }
-
-  /** Makes a range read as zeros, up to the end of the file; the size stays. Resolves with how it was done. */
-  zero(offset: number, length: number): Promise<ZeroWay> {
-    return this.#guard('fallocate', async () => {
-      const range = toRange(offset, length);
-      this.target.check();
-      return zero(this.target, range, await this.target.askBytes(), this.#appends);
-    });
-  }
-
-  /**
-   * Where the file has data, and where holes, which read as zeros: sorted, without gap, from `offset` for `length` bytes
-   * (up to the end where that is not given, and never past it). A map of what was there when each segment was asked for.
-   */
-  segments(offset: number = 0, length: number = Number.MAX_SAFE_INTEGER - offset): AsyncIterable<FileSegment> {
-    const asked = toRange(offset, length);
-    this.#mustBeOpen('lseek');
-    return segments(this.target, asked, {
-      size: () => this.#guard('fstat', () => this.target.askBytes()),
-      step: (work) => this.#guard('lseek', work),
-    });
-  }
-
-  /** Waits for everything that is under way, until the kernel has let go of all memory. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
+    this.#streams.endAll();
     if (this.#pending > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;

@@ -44,6 +44,12 @@ export interface FileLike extends Target {
   askBytes(): Promise<number>;
   /** Makes the file `bytes` long: what is added reads as zeros. */
   truncate(bytes: number): Promise<void>;
+  /** Permission bits. */
+  chmod?(mode: number): Promise<void>;
+  /** −1 leaves either as it is. */
+  chown?(uid: number, gid: number): Promise<void>;
+  /** Seconds since 1970, with a fraction. */
+  utimes?(atimeSeconds: number, mtimeSeconds: number): Promise<void>;
   /** Reserves space; `keepSize`: the file does not become longer. */
   allocate?(offset: number, length: number, keepSize: boolean): Promise<void>;
   /** Throws where it cannot be promised for just this range. */

@@ -11,6 +11,8 @@ export interface TransferOptions {
   readonly dsync?: boolean | undefined;
   /** False: a write need not be durable when it resolves, where the target would make it so; `sync` comes later. */
   readonly stable?: boolean | undefined;
+  /** Reads: done at the first answer that moved bytes, however few: what a pipe gives as it comes. Of one request only. */
+  readonly partial?: boolean | undefined;
   /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }

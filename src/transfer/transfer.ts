@@ -336,10 +336,15 @@ class Transfer extends Account implements RequestOwner {
   }
 
   #shortened(request: Request, payload: number, short: Short): void {
-    if (short === 'continue') return this.#resume(request, payload);
+    if (short === 'continue' && !this.#isEnough(payload)) return this.#resume(request, payload);
     if (short === 'hole') return this.#zero(request, payload);
     if (this.#direction === 'read') this.markEnd(request, payload);
     else this.#fail(shortWrite(this.#target, request.payloadOffset + payload));
+  }
+
+  /** Of a read that takes what there is: whoever asked for it goes on by himself. */
+  #isEnough(payload: number): boolean {
+    return this.#options.partial === true && this.#direction === 'read' && payload > 0;
   }
 
   #zero(request: Request, payload: number): void {

@@ -1,5 +1,5 @@
 // The file target: regular files and block devices behind the Target interface, on whichever engine there is.
-import { type BigIntStats, fstat, ftruncate, type StatOptions, type Stats } from 'node:fs';
+import { type BigIntStats, fchmod, fchown, fstat, ftruncate, futimes, type StatOptions, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { assert } from '../../base/assert.js';
 import { DioriteError, errors } from '../../base/errors.js';
@@ -31,6 +31,8 @@ export interface FileTargetInput {
   /** Why direct I/O cannot be had, by direction; null: it can. */
   readonly notDirect: { read: string | null; write: string | null };
   readonly bestBytes: number;
+  /** Of writes to a file that is opened to append; default: as of any other. */
+  readonly appendBytes?: number;
 }
 
 /** Errors after which the bytes are certainly as they were: the descriptor was refused before anything was looked at. */
@@ -44,6 +46,9 @@ const SUSPICION_ENOUGH = 3;
 
 const fstatFd = promisify(fstat);
 const ftruncateFd = promisify(ftruncate);
+const fchmodFd = promisify(fchmod);
+const fchownFd = promisify(fchown);
+const futimesFd = promisify(futimes);
 
 export class FileTarget implements FileLike {
   readonly name: string;
@@ -80,10 +85,11 @@ export class FileTarget implements FileLike {
     this.#inode = input.inode;
     this.#io = input.io;
     this.#notDirect = input.notDirect;
+    const appendBytes = descriptors.appends ? (input.appendBytes ?? bestBytes) : bestBytes;
     const limitsOf = (direction: Direction): Limits =>
       this.#goesDirect(direction)
         ? directLimits(facts, direction, bestBytes, engine.maxSegments)
-        : bufferedLimits(bestBytes, engine);
+        : bufferedLimits(direction === 'write' ? appendBytes : bestBytes, engine);
     this.#limits = { read: limitsOf('read'), write: limitsOf('write') };
     // O_APPEND: each write goes where the kernel says, so they go one after the other.
     this.bestDepth = descriptors.appends ? 1 : Math.min(DEPTH_BEST, engine.depth);
@@ -159,6 +165,18 @@ export class FileTarget implements FileLike {
 
   truncate(bytes: number): Promise<void> {
     return ftruncateFd(this.#descriptors.fd, bytes);
+  }
+
+  chmod(mode: number): Promise<void> {
+    return fchmodFd(this.#descriptors.fd, mode);
+  }
+
+  chown(uid: number, gid: number): Promise<void> {
+    return fchownFd(this.#descriptors.fd, uid, gid);
+  }
+
+  utimes(atimeSeconds: number, mtimeSeconds: number): Promise<void> {
+    return futimesFd(this.#descriptors.fd, atimeSeconds, mtimeSeconds);
   }
 
   allocate(offset: number, length: number, keepSize: boolean): Promise<void> {

@@ -8,6 +8,11 @@ import type { Engine } from './engines/engine.js';
 const MAX_RW_BYTES = 0x7ffff000;
 /** Four writev of 1 MiB beat one of 4 MiB, and the disk is busy while the next is made (measured on virtio). */
 export const BEST_BYTES_DEFAULT: number = 1024 * 1024;
+/**
+ * O_APPEND: one request lands in one piece, whoever else appends (the kernel holds the inode's lock for all of it), so a
+ * write is not cut before it must be. What is staged of it has to fit into the staging pool, twice.
+ */
+export const APPEND_BYTES_DEFAULT: number = 32 * 1024 * 1024;
 /** BIO_MAX_VECS, include/linux/bio.h: more segments than one bio holds are split by the kernel anyway. */
 const BEST_SEGMENTS = 256;
 /**

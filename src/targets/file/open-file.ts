@@ -11,7 +11,7 @@ import { chooseEngine } from './engines/choose.js';
 import { type Engine, Op } from './engines/engine.js';
 import { discover } from './facts.js';
 import { FileTarget } from './file-target.js';
-import { BEST_BYTES_DEFAULT } from './limits.js';
+import { APPEND_BYTES_DEFAULT, BEST_BYTES_DEFAULT } from './limits.js';
 
 export interface FileTargetOptions {
   readonly mode?: number | string | undefined;
@@ -70,7 +70,8 @@ export async function openTarget(
     // Last: whatever was refused has left the old bytes alone.
     await descriptors.truncateIfAsked();
     const inode = openInode(facts.inodeKey);
-    const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes });
+    const appendBytes = options.requestBytes ?? APPEND_BYTES_DEFAULT;
+    const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes, appendBytes });
     return { target, engineReason: reason, appends: descriptors.appends };
   } catch (error) {
     await descriptors.undo();

@@ -42,6 +42,8 @@ const BYTES_IN_FLIGHT_BEST = 3 * COMMIT_BYTES + NFS_BEST_DEPTH * 1024 * 1024;
 const COPY_BREAK_BYTES = 1024;
 /** The pieces of 1 MiB of pages, four times; each is an object while it is handed to the socket. */
 export const NFS_SEGMENTS_MAX = 1024;
+/** What the protocols take of a mode: RFC 1813 §2.3.5 (mode), RFC 8881 §6.2.4. */
+const MODE_BITS = 0o7777;
 /** Refused before anything was written: RFC 1813 §3.3.7, RFC 8881 §18.32. */
 const NO_EFFECT = new Set(['EACCES', 'EPERM', 'EROFS', 'ESTALE', 'EISDIR', 'EBADF', 'EINVAL', 'ERR_DIORITE_DETACHED']);
 /** Nothing happened: a server that is busy with this file for the moment (NFS4ERR_LOCKED, DENIED). */
@@ -301,6 +303,23 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
     this.#size = bytes;
   }
 
+  async chmod(mode: number): Promise<void> {
+    this.check();
+    await this.#protocol.setAttributes(this.#file.handle, { mode: mode & MODE_BITS }, this.#file);
+  }
+
+  async chown(uid: number, gid: number): Promise<void> {
+    this.check();
+    const set = { uid: uid < 0 ? undefined : uid, gid: gid < 0 ? undefined : gid };
+    await this.#protocol.setAttributes(this.#file.handle, set, this.#file);
+  }
+
+  async utimes(atimeSeconds: number, mtimeSeconds: number): Promise<void> {
+    this.check();
+    const set = { atimeNs: toNanoseconds(atimeSeconds), mtimeNs: toNanoseconds(mtimeSeconds) };
+    await this.#protocol.setAttributes(this.#file.handle, set, this.#file);
+  }
+
   async allocate(offset: number, length: number, keepSize: boolean): Promise<void> {
     this.check();
     if (keepSize && offset + length > (await this.askBytes()))
@@ -399,4 +418,9 @@ function factsOf(protocol: NfsProtocol, attributes: NfsAttributes): FileFacts {
     freeBytes: -1,
     atomicWrite: null,
   };
+}
+
+/** Milliseconds are exact in a double, and what a Date has. */
+function toNanoseconds(seconds: number): bigint {
+  return BigInt(Math.round(seconds * 1e6)) * 1000n;
 }
