@@ -33,6 +33,8 @@ export class ReadAhead {
   readonly #depth: number;
   readonly #bytesMax: number;
   readonly #transferOptions: TransferOptions;
+  /** Takes back reads that wait for what may never come: of a pipe, of a server. */
+  readonly #cancel = new AbortController();
   /** Where the next read begins; null: at the handle's own position. */
   #position: number | null;
   /** How much may still be read; the data may end before. */
@@ -64,7 +66,13 @@ export class ReadAhead {
     this.#size = host.target.seekable ? (host.target.size ?? -1) : -1;
     this.#left = start === null ? end : end - start;
     // A pipe's bytes are handed on as they come.
-    this.#transferOptions = { depth: this.#depth, bytesInFlight: this.#bytesMax, partial: !host.target.seekable };
+    const partial = !host.target.seekable;
+    this.#transferOptions = {
+      depth: this.#depth,
+      bytesInFlight: this.#bytesMax,
+      partial,
+      signal: this.#cancel.signal,
+    };
   }
 
   /** The next chunk, null at the end; at once if it is there. One is asked for at a time. */
@@ -80,6 +88,7 @@ export class ReadAhead {
     this.#stopped = true;
     this.#wanted = null;
     this.#onStopped = callback;
+    this.#cancel.abort();
     this.#settleStopped();
   }
 

@@ -55,6 +55,8 @@ export class WriteBehind {
   readonly #depth: number;
   readonly #bytesMax: number;
   readonly #transferOptions: TransferOptions;
+  /** Of a pipe that nobody reads: what it takes may never come to be taken. */
+  readonly #cancel: AbortController | null;
   readonly #onProgress: ((doneBytes: number) => void) | undefined;
   readonly #ledger = new StreamLedger();
   /** Where the next request goes; null: the handle's own position. */
@@ -95,7 +97,14 @@ export class WriteBehind {
     this.#onProgress = options.onProgress;
     // Durable once at the end instead of at each answer: a server would be asked for a COMMIT with every request.
     const stable = host.target.durable === 'answer' ? false : undefined;
-    this.#transferOptions = { depth: this.#depth, bytesInFlight: this.#bytesMax, dsync: options.dsync, stable };
+    this.#cancel = host.target.seekable ? null : new AbortController();
+    this.#transferOptions = {
+      depth: this.#depth,
+      bytesInFlight: this.#bytesMax,
+      dsync: options.dsync,
+      stable,
+      signal: this.#cancel?.signal,
+    };
   }
 
   /** The unbroken run of bytes that are written. */
@@ -145,10 +154,11 @@ export class WriteBehind {
     if (this.#inFlight === 0) setImmediate(this.#settle);
   }
 
-  /** Takes nothing more; calls back when all that was taken is answered. What was given and not taken is never sent. */
+  /** Takes nothing more; calls back when all that was taken is answered, of a pipe at once: it is taken back. */
   stop(callback: () => void): void {
     this.#stopped = true;
     this.#onStopped = callback;
+    this.#cancel?.abort();
     this.#settle();
   }
 
