@@ -55,9 +55,8 @@ export class SinkCursor {
       const part = Math.min(bytes - done, this.#length() - this.#at);
       const start = source.byteOffset + from + done;
       const target = this.#whole();
-      const { byteOffset = [] } = this.#segments ?? {};
       try {
-        target.set(new Uint8Array(source.buffer, start, part), (byteOffset[this.#index] ?? 0) + this.#at);
+        target.set(new Uint8Array(source.buffer, start, part), this.#from());
       } catch (error) {
         throw memoryGone('a read in flight', error);
       }
@@ -74,7 +73,7 @@ export class SinkCursor {
     if (this.rest === 0 || this.#length() < READ_DIRECT_BYTES) return null;
     const bytes = Math.min(max, this.rest, this.#length() - this.#at);
     if (bytes < DIRECT_REST_BYTES) return null;
-    const from = (this.#segments?.byteOffset[this.#index] ?? 0) + this.#at;
+    const from = this.#from();
     const whole = this.#whole();
     if (from + bytes > whole.length) throw memoryGone('a read in flight');
     return whole.subarray(from, from + bytes);
@@ -90,6 +89,11 @@ export class SinkCursor {
       at = 0;
     }
     return this.rest;
+  }
+
+  /** Where it stands in its buffer. */
+  #from(): number {
+    return (this.#segments?.byteOffset[this.#index] ?? 0) + this.#at;
   }
 
   #whole(): Uint8Array {

@@ -139,11 +139,10 @@ class TcpTransport implements Transport {
       return;
     }
     // Corked writes leave as one writev, of which only the last tells.
-    const last = payload.length - 1;
+    let rest = payload.length;
     socket.cork();
     socket.write(head, nothing);
-    for (let i = 0; i < last; i++) socket.write(payload[i] as Uint8Array, nothing);
-    socket.write(payload[last] as Uint8Array, padding === 0 ? this.#sent : nothing);
+    for (const part of payload) socket.write(part, --rest === 0 && padding === 0 ? this.#sent : nothing);
     if (padding > 0) socket.write(ZEROS.subarray(0, padding), this.#sent);
     socket.uncork();
   }
