@@ -91,8 +91,8 @@ export class RecordingRpc implements Rpc {
     });
   }
 
-  abandon(call: RpcCall): boolean {
-    return this.#inner.abandon(call);
+  abandon(call: RpcCall, gone?: (answered: boolean) => void): boolean {
+    return this.#inner.abandon(call, gone);
   }
 
   close(): Promise<void> {

@@ -61,6 +61,8 @@ export class FakeServer implements Rpc {
   inGrace = false;
   /** Clients with files from before a restart may reclaim only in grace. */
   graceForReclaim = true;
+  /** What is given up is carried out and answered all the same; else its connection ends. */
+  answersAbandoned = false;
   responseBytesMax: number = 1 << 21;
   readonly #clients: Map<string, FakeClient> = new Map();
   readonly #sessions: Map<string, FakeSession> = new Map();
@@ -100,9 +102,15 @@ export class FakeServer implements Rpc {
     });
   }
 
-  abandon(call: RpcCall): boolean {
-    if (!this.#held.delete(call) && !this.#swallowed.delete(call)) return false;
-    queueMicrotask(() => call.failed(systemError('ECANCELED', 'given up'), false));
+  abandon(call: RpcCall, gone?: (answered: boolean) => void): boolean {
+    const isHeld = this.#held.delete(call);
+    if (!isHeld && !this.#swallowed.delete(call)) return false;
+    const bytes = encoded(call);
+    queueMicrotask(() => {
+      call.failed(systemError('ECANCELED', 'given up'), false);
+      if (isHeld && this.answersAbandoned) this.#compound(bytes);
+      queueMicrotask(() => gone?.(this.answersAbandoned));
+    });
     return true;
   }
 
@@ -168,9 +176,7 @@ export class FakeServer implements Rpc {
       call.failed(new DioriteError('closed', { code: 'ERR_DIORITE_CLOSED' }), true);
       return;
     }
-    const xdr = new XdrWriter();
-    call.encode(xdr);
-    const bytes = flatten(xdr);
+    const bytes = encoded(call);
     const operations = operationsOf(bytes);
     const isAsked = operations[0] === OP.SEQUENCE && !released;
     const fault = isAsked ? this.fault({ operations, resent }) : undefined;
@@ -384,6 +390,12 @@ interface Sequenced {
   readonly keep: boolean;
   readonly kept: Buffer | null;
   readonly status: number;
+}
+
+function encoded(call: RpcCall): Buffer {
+  const xdr = new XdrWriter();
+  call.encode(xdr);
+  return flatten(xdr);
 }
 
 function flatten(xdr: XdrWriter): Buffer {

@@ -391,23 +391,35 @@ describe('a server that is busy', () => {
 });
 
 describe('a call that is given up', () => {
-  it('keeps its slot from others until a SEQUENCE of its number is answered', async (t) => {
-    const server = new FakeServer();
-    server.slots = 1;
-    const client = await startClient(t, server);
-    const { file } = await client.open(client.root.handle, 'file', ROOT_AND_FILE);
-    for (const fault of ['hold', 'swallow'] as const) {
-      server.fault = once(OP.WRITE, fault);
-      const { call, done } = startWrite(client, file, 0, DATA);
-      await new Promise(setImmediate);
-      client.abandon(call);
-      client.abandon(call);
-      await assert.rejects(done, (error) => error instanceof IoFailure && !error.unsent);
-      // The only slot is free again, and in step.
-      assert.equal((await write(client, file, 0, DATA)).bytes, DATA.length);
-    }
-    assert.equal(countOf(server, OP.CREATE_SESSION), 1);
-  });
+  for (const [how, fault, answersAbandoned] of [
+    ['a SEQUENCE of its number is answered: it never arrived', 'hold', false],
+    ['a SEQUENCE of its number is answered: it was carried out', 'swallow', false],
+    ['its own answer has come', 'hold', true],
+  ] as const) {
+    it(`keeps its slot from others until ${how}`, async (t) => {
+      const server = new FakeServer();
+      server.slots = 1;
+      server.answersAbandoned = answersAbandoned;
+      const client = await startClient(t, server);
+      const { file } = await client.open(client.root.handle, 'file', ROOT_AND_FILE);
+      server.log.length = 0;
+      for (let i = 0; i < 3; i++) {
+        server.fault = once(OP.WRITE, fault);
+        const { call, done } = startWrite(client, file, 0, DATA);
+        await new Promise(setImmediate);
+        client.abandon(call);
+        client.abandon(call);
+        await assert.rejects(done, (error) => error instanceof IoFailure && !error.unsent);
+        // The only slot is free again, and in step.
+        assert.equal((await write(client, file, 0, DATA)).bytes, DATA.length);
+      }
+      assert.equal(countOf(server, OP.CREATE_SESSION), 0);
+      assert.equal(
+        server.log.filter((operations) => operations.length === 0).length,
+        fault === 'swallow' || answersAbandoned ? 0 : 3,
+      );
+    });
+  }
 
   it('before it was sent is certainly unsent', async (t) => {
     const server = new FakeServer();

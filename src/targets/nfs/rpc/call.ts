@@ -76,8 +76,9 @@ export interface Rpc {
    * Gives a call up: it fails with ECANCELED, not before this returns, and once nothing touches its memory any more. The
    * server may carry it out all the same. A connection in the middle of its bytes is destroyed, and the others' calls are
    * sent again on a new one; else the answer that may still come is dropped. False: it is none of the calls in flight.
+   * `gone`: told once, later than `failed`: the answer has come after all, or (false) it can come no more.
    */
-  abandon(call: RpcCall): boolean;
+  abandon(call: RpcCall, gone?: (answered: boolean) => void): boolean;
   /** Fails what is in flight with ERR_DIORITE_CLOSED. Idempotent. */
   close(): Promise<void>;
 }

@@ -111,7 +111,7 @@ export class Connection {
     return {
       waitingFor: (xid) => pending.byXid(xid),
       dropped: (call) => {
-        pending.remove(call);
+        pending.drop(call, true);
         this.#owner.settled(true);
       },
       replied: (call, message, bytes, payloadBytes) => this.#replied(call, message, bytes, payloadBytes),

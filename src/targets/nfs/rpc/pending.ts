@@ -14,6 +14,8 @@ export class PendingCall {
   xid = 0;
   /** Null: given up; its answer is dropped when it comes. */
   call: RpcCall | null = null;
+  /** Whoever gave it up waits for its end. */
+  gone: ((answered: boolean) => void) | null = null;
   /** How many times it was handed to a connection. */
   sends = 0;
   deadlineMs = 0;
@@ -113,10 +115,18 @@ export class PendingCalls {
   }
 
   /** Nobody waits any more; its answer is known when it comes, and dropped. */
-  abandon(pending: PendingCall): void {
+  abandon(pending: PendingCall, gone: ((answered: boolean) => void) | null = null): void {
     assert(pending.call !== null && !pending.queued, 'a call that was sent is given up once');
     this.#abandoned++;
     this.#forget(pending);
+    pending.gone = gone;
+  }
+
+  /** Takes one out that was given up: its answer has come, or can come no more. */
+  drop(pending: PendingCall, answered: boolean): void {
+    const { gone } = pending;
+    this.remove(pending);
+    if (gone !== null) queueMicrotask(() => gone(answered));
   }
 
   #forget(pending: PendingCall): void {
@@ -124,6 +134,7 @@ export class PendingCalls {
     if (pending.call !== null && pending.call.sink !== null) this.#sinks--;
     pending.direct = false;
     pending.call = null;
+    pending.gone = null;
   }
 
   /** Takes it out and gives its call back; the object serves another call from now on. */

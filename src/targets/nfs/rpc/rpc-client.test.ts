@@ -286,6 +286,39 @@ describe('abandon', () => {
   });
 });
 
+describe('the end of a call that was given up', () => {
+  it('is told when its answer comes after all', async () => {
+    const bench = await ManualClient.connect();
+    const call = new TestCall();
+    const [served] = await bench.send(call);
+    const ends: boolean[] = [];
+    bench.client.abandon(call, (answered) => ends.push(answered));
+    await call.done;
+    assert.deepEqual(ends, []);
+    bench.transport.arrive(wordsReply(served, 1));
+    await Promise.resolve();
+    assert.deepEqual(ends, [true]);
+    await bench.client.close();
+  });
+
+  it('is told when the connection ends, and at once where there is none; later than the call in any case', async () => {
+    const bench = await ManualClient.connect();
+    const calls = [new TestCall(), new TestCall()] as const;
+    await bench.send(...calls);
+    const told: string[] = [];
+    for (const [i, call] of calls.entries()) call.onSettled = () => told.push(`failed ${i}`);
+    bench.client.abandon(calls[0], (answered) => told.push(`gone 0 ${answered}`));
+    await calls[0].done;
+    assert.deepEqual(told, ['failed 0']);
+    bench.transport.user.closed(RESET);
+    bench.client.abandon(calls[1], (answered) => told.push(`gone 1 ${answered}`));
+    await calls[1].done;
+    await Promise.resolve();
+    assert.deepEqual(told, ['failed 0', 'gone 0 false', 'failed 1', 'gone 1 false']);
+    await bench.client.close();
+  });
+});
+
 describe('deadlines', () => {
   // The library's timers alone do not: sockets do, and here are none.
   let processAlive: NodeJS.Timeout;

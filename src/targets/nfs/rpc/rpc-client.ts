@@ -148,14 +148,16 @@ export class RpcClient implements Rpc {
     });
   }
 
-  abandon(call: RpcCall): boolean {
+  abandon(call: RpcCall, gone: ((answered: boolean) => void) | null = null): boolean {
     const pending = this.#pending.of(call);
     if (pending === undefined) return false;
     const unsent = pending.sends === 0;
     const error = systemError('ECANCELED', `a call to ${this.name} was given up`);
     queueMicrotask(() => call.failed(error, unsent));
-    if (pending.queued) this.#pending.remove(pending);
-    else this.#pending.abandon(pending);
+    if (pending.queued) {
+      this.#pending.remove(pending);
+      if (gone !== null) queueMicrotask(() => gone(false));
+    } else this.#pending.abandon(pending, gone);
     if (this.#connection?.isAt(pending)) this.#break(error);
     this.#settled(false);
     return true;
@@ -184,7 +186,9 @@ export class RpcClient implements Rpc {
 
   /** All are taken out before the first is told: what it does then concerns the others no more. */
   #fail(pending: readonly PendingCall[], error: () => DioriteError): void {
-    const told = pending.map((each) => ({ unsent: each.sends === 0, call: this.#pending.remove(each) }));
+    const waiting = pending.filter((each) => each.call !== null);
+    for (const each of pending) if (each.call === null) this.#pending.drop(each, false);
+    const told = waiting.map((each) => ({ unsent: each.sends === 0, call: this.#pending.remove(each) }));
     for (const { call, unsent } of told) call?.failed(error(), unsent);
   }
 
@@ -242,7 +246,7 @@ export class RpcClient implements Rpc {
     while (this.#queue.shift() !== null);
     const lost: PendingCall[] = [];
     for (const pending of this.#pending.all()) {
-      if (pending.call === null) this.#pending.remove(pending);
+      if (pending.call === null) this.#pending.drop(pending, false);
       else if (pending.call.once === true && pending.sends > 0) lost.push(pending);
       else this.#queue.push(pending);
     }

@@ -39,8 +39,8 @@ export class RpcPool implements Rpc {
     return this.#least().request(request);
   }
 
-  abandon(call: RpcCall): boolean {
-    return this.#clients.some((client) => client.abandon(call));
+  abandon(call: RpcCall, gone?: (answered: boolean) => void): boolean {
+    return this.#clients.some((client) => client.abandon(call, gone));
   }
 
   async close(): Promise<void> {

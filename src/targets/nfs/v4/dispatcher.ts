@@ -95,7 +95,7 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
     if (call.isAbandoned) return;
     call.isAbandoned = true;
     if (call.slot >= 0 && call.timer === null) {
-      this.rpc.abandon(call);
+      this.#withdraw(call);
       return;
     }
     this.#delays.remove(call);
@@ -183,8 +183,27 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
     if (leftMs >= this.timeoutMs - LIMIT_SLACK_MS) return;
     call.limit = setTimeout(() => {
       call.limit = null;
-      call.isLate = this.rpc.abandon(call);
+      call.isLate = true;
+      this.#withdraw(call);
     }, leftMs);
+  }
+
+  /** The slot is free again once the answer, which nobody reads, has come, or its connection has ended and a fence stands. */
+  #withdraw(call: SessionCall): void {
+    const { session, slot, sequence } = call;
+    call.isWithdrawn = true;
+    this.rpc.abandon(call, (answered) => {
+      if (session === null || !session.slots.isLost(slot, sequence)) return;
+      if (!answered) this.#fence(session, slot);
+      else {
+        session.slots.fenced(slot);
+        this.#pump();
+      }
+    });
+  }
+
+  #fence(session: Session, slot: number): void {
+    if (this.isCurrent(session)) this.send(new Fence(this, session, slot));
   }
 
   /** The call holds its slot no longer; what becomes of the slot is said by whoever calls. */
@@ -299,7 +318,8 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
       else {
         call.mayHaveRun = true;
         session.slots.lose(slot);
-        if (this.isCurrent(session)) this.send(new Fence(this, session, slot));
+        // Of one that was withdrawn the connection tells what becomes of it.
+        if (!call.isWithdrawn) this.#fence(session, slot);
       }
     }
     call.giveUp(call.isLate ? this.#late('no answer') : error, !call.mayHaveRun);

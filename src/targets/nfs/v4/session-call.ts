@@ -45,6 +45,8 @@ export abstract class SessionCall implements RpcCall {
   limit: NodeJS.Timeout | null = null;
   isLate = false;
   isAbandoned = false;
+  /** The connection was told to give it up, and tells what becomes of it. */
+  isWithdrawn = false;
   /** How often the state of its file was looked at for its sake. */
   stateChecks = 0;
   /** Since it got its slot it was sent more than once. */
@@ -101,6 +103,7 @@ export abstract class SessionCall implements RpcCall {
     this.delayMs = 0;
     this.isLate = false;
     this.isAbandoned = false;
+    this.isWithdrawn = false;
     this.stateChecks = 0;
     this.resent = false;
     this.mayHaveRun = false;

@@ -25,7 +25,9 @@ describe('SlotTable', () => {
     assert.deepEqual([slots.acquire(), slots.busy, slots.lost], [-1, 0, 1]);
     assert.equal(slots.sequenceOf(0), 1);
     assert.equal(slots.highestUsed(), 0);
+    assert.deepEqual([slots.isLost(0, 1), slots.isLost(0, 2)], [true, false]);
     slots.fenced(0);
+    assert.equal(slots.isLost(0, 1), false);
     assert.deepEqual([slots.acquire(), slots.sequenceOf(0)], [0, 2]);
   });
 

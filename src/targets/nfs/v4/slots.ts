@@ -92,7 +92,12 @@ export class SlotTable {
     this.#lost++;
   }
 
-  /** A bare SEQUENCE of the lost number was answered: whatever was out is carried out, or never will be. */
+  /** Whether this very request of the slot was lost. */
+  isLost(slot: number, sequence: number): boolean {
+    return this.#state[slot] === LOST && this.#sequence[slot] === sequence;
+  }
+
+  /** A bare SEQUENCE of the lost number was answered, or the request itself: it is carried out, or never will be. */
   fenced(slot: number): void {
     this.#free(slot, LOST);
     this.#advance(slot);
