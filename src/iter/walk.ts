@@ -109,6 +109,7 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
     assert(whole !== undefined && from !== undefined, HELD);
     const buffer = (buffers === null ? bufferOf(views[segment] ?? ABSENT) : buffers[segment]) ?? NO_MEMORY;
     if (buffer === last && buffer !== fixed && !isResizable(buffer)) fixed = buffer;
+    if (buffer !== fixed || !own) at.set(segment, iovOffset, count, at.dropped);
     if (buffer !== fixed || (!own && buffer.byteLength === 0)) mustHold(views[segment] ?? ABSENT, whole);
     last = buffer;
     const start = from + iovOffset;
@@ -127,16 +128,14 @@ function offerRuns(segments: Segments, at: Position, maxBytes: number, f: RunCal
     // What is too much lies in the last one.
     const over = length > limit ? length - limit : 0;
     const result = f(buffer, start, length - over);
-    if (own ? result === false : !accepted(result)) return false;
+    if (own ? result === false : !accepted(result)) break;
     count -= length - over;
     segment = over > 0 ? next - 1 : next;
     iovOffset = over > 0 ? (lengths[segment] ?? 0) - over : 0;
-    at.count = count;
-    at.segment = segment;
-    at.iovOffset = iovOffset;
   }
+  at.set(segment, iovOffset, count, at.dropped);
   segments.buffersFor(segment - first);
-  return true;
+  return count <= end;
 }
 
 function isResizable(buffer: ArrayBufferLike): boolean {
