@@ -42,6 +42,8 @@ export class ReadAhead {
   /** How long the file is known to be; −1: not at all. */
   #size: number;
   #looking = false;
+  /** Where the next read was to begin when the size was last asked. */
+  #lookedAt = -1;
   /** Bytes of the next read where the size says nothing: doubled each time that one comes back full. */
   #probeBytes = PROBE_BYTES;
   /** Not handed out yet, in the order of the file. */
@@ -129,7 +131,7 @@ export class ReadAhead {
   #mustLook(): boolean {
     const { target } = this.#host;
     const where = this.#where();
-    if (!target.seekable || this.#size === where) return false;
+    if (!target.seekable || this.#lookedAt === where) return false;
     this.#looking = true;
     target.askBytes().then(
       (bytes) => this.#looked(bytes),
@@ -143,8 +145,8 @@ export class ReadAhead {
 
   #looked(bytes: number): void {
     this.#looking = false;
-    // Not less than here, so that it is not asked for again: what is behind the size is learnt by reading.
-    this.#size = Math.max(bytes, this.#where());
+    this.#lookedAt = this.#where();
+    this.#size = bytes;
     this.#fill();
     this.#give();
     this.#settleStopped();

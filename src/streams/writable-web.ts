@@ -36,7 +36,7 @@ class FileSink implements UnderlyingSink<WebChunk> {
 
   async write(chunk: WebChunk): Promise<void> {
     try {
-      await this.#sink.write([{ chunk: bytesOf(chunk) }]);
+      await this.#sink.write(bytesOf(chunk));
     } catch (error) {
       await this.#end();
       throw error;

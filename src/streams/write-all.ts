@@ -4,7 +4,6 @@ import { onAbort } from '../transfer/abort.js';
 import type { Outcome } from '../transfer/outcome.js';
 import { turnIsUsedUp } from '../transfer/turn.js';
 import type { StreamHost } from './host.js';
-import type { Piece } from './write-behind.js';
 import { WriteSink } from './write-sink.js';
 
 export type Chunk = NodeJS.ArrayBufferView | string;
@@ -59,10 +58,13 @@ async function pour(
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   try {
     for (;;) {
+      if (interrupt.error !== null) throw interrupt.error;
       const next = iterator.next();
-      const { value, done } = next instanceof Promise ? await interrupt.during(next) : await next;
+      const { value, done } = isResult(next) ? next : await interrupt.during(Promise.resolve(next));
       if (done === true) return;
-      const waits = sink.write(piecesOf(value, encoding));
+      const waits = Array.isArray(value)
+        ? sink.writeAll(value.map((chunk) => ({ chunk: bytesOf(chunk, encoding) })))
+        : sink.write(bytesOf(value, encoding));
       if (waits !== null) await interrupt.during(waits);
       else if (turnIsUsedUp(false)) await interrupt.during(new Promise<void>((resolve) => setImmediate(resolve)));
     }
@@ -73,14 +75,15 @@ async function pour(
   }
 }
 
-function piecesOf(item: Chunk | readonly Chunk[], encoding: BufferEncoding | undefined): Piece[] {
-  return Array.isArray(item) ? item.map((chunk) => pieceOf(chunk, encoding)) : [pieceOf(item, encoding)];
+/** Of a synchronous source, which is spared a promise for each chunk. */
+function isResult<T>(next: T | Promise<T>): next is T {
+  return typeof next === 'object' && next !== null && !('then' in next);
 }
 
-function pieceOf(chunk: unknown, encoding: BufferEncoding | undefined): Piece {
-  if (typeof chunk === 'string') return { chunk: Buffer.from(chunk, encoding) };
-  if (chunk instanceof Uint8Array) return { chunk };
-  if (ArrayBuffer.isView(chunk)) return { chunk: new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) };
+function bytesOf(chunk: unknown, encoding: BufferEncoding | undefined): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk, encoding);
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   throw errors.invalidType('chunk', 'a string, a view, or an array of them', chunk);
 }
 

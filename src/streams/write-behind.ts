@@ -16,16 +16,11 @@ import type { Outcome } from '../transfer/outcome.js';
 import { turnIsUsedUp } from '../transfer/turn.js';
 import { Gather, streamPool } from './gather.js';
 import { bytesOf, depthOf, type StreamHost } from './host.js';
+import { Linger } from './linger.js';
 import { type Sent, StreamLedger } from './stream-ledger.js';
 
 /** Where every request goes alone (O_APPEND, a pipe) larger ones gain nothing. */
 const ALONE_BYTES_MAX = 1024 * 1024;
-/**
- * What was gathered goes out after this long at the latest (twice, to be exact), though it fill no request: a slow
- * producer's bytes arrive, and nobody holds memory that others wait for.
- */
-const LINGER_MS = 100;
-
 /** As a Writable hands them over. */
 export interface Piece {
   readonly chunk: Uint8Array;
@@ -65,11 +60,11 @@ export class WriteBehind {
   #next = 0;
 
   readonly #gather = new Gather();
+  readonly #linger = new Linger(this.#gather, () => this.#sendGathered());
   /** The target takes any bytes: what is gathered goes as soon as nothing else is on its way. */
   #eager = false;
   #gatheredBytes = 0;
   #droppedBytes = 0;
-  #linger: NodeJS.Timeout | null = null;
 
   /** Given, and not taken: from byte #pieceAt of #pieces[#piece] on. */
   #pieces: readonly Piece[] = NO_PIECES;
@@ -238,7 +233,7 @@ export class WriteBehind {
     // Blocks of the target lie on blocks of the memory: an unaligned start costs one request of its own, and no more.
     this.#gather.open(lease, where % Math.min(limits.endAlignment, bytes), bytes);
     this.#eager = limits.endAlignment === 1;
-    if (!this.#eager) this.#lingerOn();
+    if (!this.#eager) this.#linger.start();
     else if (this.#inFlight === 0) setImmediate(this.#settle);
     return true;
   }
@@ -367,7 +362,7 @@ export class WriteBehind {
     const callback = this.#onStopped;
     if (this.#inFlight > 0 || callback === null) return;
     this.#onStopped = null;
-    this.#stopLinger();
+    this.#linger.stop();
     callback();
   }
 
@@ -386,29 +381,12 @@ export class WriteBehind {
   #settleEnd(error: Error | null = null): void {
     const callback = this.#onEnd;
     this.#onEnd = null;
-    this.#stopLinger();
+    this.#linger.stop();
     callback?.(error);
   }
 
-  /** Holds the process: what was taken is written, though nobody ends the stream. */
-  #lingerOn(): void {
-    const { lease } = this.#gather;
-    if (lease !== null) this.#linger ??= setTimeout(this.#lingered, LINGER_MS, lease);
-  }
-
-  readonly #lingered = (since: Lease): void => {
-    this.#linger = null;
-    if (this.#gather.lease === since) this.#sendGathered();
-    this.#lingerOn();
-  };
-
-  #stopLinger(): void {
-    if (this.#linger !== null) clearTimeout(this.#linger);
-    this.#linger = null;
-  }
-
   #dropGather(): void {
-    this.#stopLinger();
+    this.#linger.stop();
     this.#droppedBytes += this.#gather.drop();
   }
 }

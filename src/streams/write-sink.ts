@@ -37,8 +37,16 @@ export class WriteSink {
   }
 
   /** Null: taken at once. What is given belongs to the sink until the promise settles. */
-  write(pieces: readonly Piece[]): Promise<void> | null {
-    if (this.#behind.takeAll(pieces)) return null;
+  write(chunk: Uint8Array): Promise<void> | null {
+    return this.#behind.take(chunk) ? null : this.#untilTaken();
+  }
+
+  /** As `write`, of all of them. */
+  writeAll(pieces: readonly Piece[]): Promise<void> | null {
+    return this.#behind.takeAll(pieces) ? null : this.#untilTaken();
+  }
+
+  #untilTaken(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
     });
