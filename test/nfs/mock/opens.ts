@@ -26,7 +26,7 @@ export class Opens {
   /** Stateids of clients whose lease ran out. */
   readonly #expired = new Set<string>();
   /** Client owners of the life before, and the files that they had open: they may reclaim those. */
-  #reclaimable = new Map<string, Set<bigint>>();
+  readonly #reclaimable = new Map<string, Set<bigint>>();
   readonly #world: World;
   #ids = 0;
 
@@ -119,7 +119,8 @@ export class Opens {
 
   /** The server starts again: what was open can be reclaimed while there is grace. */
   restart(): void {
-    const reclaimable = new Map<string, Set<bigint>>();
+    // Who has not reclaimed since the last start may do so still: servers remember their clients over both.
+    const reclaimable = this.#reclaimable;
     for (const state of [...this.states.values()]) {
       const files = reclaimable.get(state.client.owner) ?? new Set();
       reclaimable.set(state.client.owner, files.add(state.node.id));
@@ -128,7 +129,6 @@ export class Opens {
       state.node.opens -= 1;
     }
     this.delegations.clear();
-    this.#reclaimable = reclaimable;
     if (reclaimable.size === 0 && this.#world.grace === 'reclaim') this.#world.grace = 'none';
   }
 

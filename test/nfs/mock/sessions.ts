@@ -54,6 +54,8 @@ export interface SequenceArguments {
   readonly slot: number;
   readonly highestSlot: number;
   readonly cacheThis: boolean;
+  /** No operation follows. */
+  readonly isBare: boolean;
 }
 
 export type Sequenced =
@@ -170,7 +172,8 @@ export class Sessions {
       this.#world.violation(`SEQUENCE: highest slot ${asked.highestSlot} below its own`);
     session.client.renewedMs = Date.now();
     const digest = createHash('sha1').update(body).digest('base64');
-    if (asked.sequence === slot.sequence && slot.sequence !== 0) return this.#replay(session, slot, digest, connection);
+    if (asked.sequence === slot.sequence && slot.sequence !== 0)
+      return this.#replay(session, slot, digest, connection, asked.isBare);
     if (asked.sequence !== next(slot.sequence)) {
       return this.#refuse(`slot ${slot.number}: ${asked.sequence} after ${slot.sequence}`, STATUS.SEQ_MISORDERED);
     }
@@ -179,8 +182,10 @@ export class Sessions {
     return { kind: 'new', session, slot };
   }
 
-  #replay(session: Session, slot: Slot, digest: string, connection: number): Sequenced {
+  #replay(session: Session, slot: Slot, digest: string, connection: number, isBare: boolean): Sequenced {
     if (slot.digest !== digest) {
+      // Who gave a call up asks in this way, on a new connection, what became of its number (Linux does so too).
+      if (isBare && slot.connection !== connection) return fail(slot.isBusy ? STATUS.DELAY : STATUS.SEQ_FALSE_RETRY);
       return this.#refuse(`slot ${slot.number}: another call under number ${slot.sequence}`, STATUS.SEQ_FALSE_RETRY);
     }
     if (slot.connection === connection) {

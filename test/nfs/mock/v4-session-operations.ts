@@ -204,7 +204,7 @@ function checkSizes(compound: Compound, channel: Channel): void {
 
 export function sequence(xdr: XdrReader): Operation {
   const session = Buffer.from(xdr.fixed(SESSION_ID_BYTES));
-  const asked: SequenceArguments = {
+  const asked: Omit<SequenceArguments, 'isBare'> = {
     session,
     sequence: xdr.u32(),
     slot: xdr.u32(),
@@ -220,7 +220,11 @@ export function sequence(xdr: XdrReader): Operation {
       expire(compound, known.client);
       checkSizes(compound, known.fore);
       state.bound.set(call.connection, known);
-      const { kind, slot } = state.sessions.sequence(asked, compound.body, call.connection);
+      const { kind, slot } = state.sessions.sequence(
+        { ...asked, isBare: compound.length === 1 },
+        compound.body,
+        call.connection,
+      );
       compound.session = known;
       compound.cacheThis = asked.cacheThis;
       if (kind === 'replay') compound.replay = slot.cached ?? 'uncached';
