@@ -1,5 +1,6 @@
 // NfsClient, open and publishing against nfs-ganesha in every version; what is on the server is looked at behind its back.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -17,11 +18,14 @@ import {
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import type { DioriteError } from '../../src/base/errors.js';
 import { NfsClient } from '../../src/nfs/client.js';
 import { open } from '../../src/open.js';
 import { nfsConnections } from '../../src/targets/nfs/connect.js';
 import { NfsPublishing } from '../../src/targets/nfs/publish.js';
 import { runChild } from '../support/children.js';
+import { rootProblem } from '../support/needs.js';
+import { tempDirectory } from '../support/temp.js';
 import { type Ganesha, ganeshaProblem, type NfsVersion, startGanesha } from './ganesha.js';
 
 const VERSIONS: readonly NfsVersion[] = ['3', '4.1', '4.2'];
@@ -362,11 +366,13 @@ function suite(version: NfsVersion): void {
 }
 
 describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
+  after(stopShared);
+
   it('says so of a read-only export', async (t) => {
     const readOnly = await startGanesha(t, { readOnly: true });
     writeFileSync(join(readOnly.vfsDirectory, 'file'), 'x');
     for (const version of VERSIONS) {
-      const client = await connected(t, readOnly, version);
+      const client = await NfsClient.connect(readOnly.url(version, '/vfs'));
       const denied = { code: 'EROFS', message: /127\.0\.0\.1:\d+: .*NFS\dERR_ROFS \(30\).*\/vfs/ };
       await assert.rejects(client.open('new', 'w'), denied);
       await assert.rejects(client.open('file', 'r+'), { code: /EROFS|EACCES/ });
@@ -377,6 +383,35 @@ describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
       await assert.rejects(client.chmod('file', 0o600), denied);
       await assert.rejects(client.access('file', constants.W_OK), { code: 'EACCES' });
       assert.equal((await client.stat('file')).size, 1);
+      await client.close();
+    }
+  });
+
+  it('says so of a full one, with the file, and what is known of every byte', async (t) => {
+    const problem = rootProblem();
+    if (problem !== null) return t.skip(problem);
+    const small = join(tempDirectory(t), 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=777', 'diorite', small]);
+    atEnd.push(() => void execFileSync('umount', ['--lazy', small]));
+    const full = await startGanesha(t, { vfsDirectory: small });
+    for (const version of VERSIONS) {
+      const client = await NfsClient.connect(full.url(version, '/vfs'));
+      const file = await client.open('file', 'w');
+      await assert.rejects(file.write(Buffer.alloc(3_000_000, 1), 0), (error: DioriteError) => {
+        const { code, syscall, path = '', message, extents = [] } = error;
+        assert.deepEqual([code, syscall], ['ENOSPC', 'write']);
+        assert.match(path, /^nfs:\/\/127\.0\.0\.1:\d+\/vfs\/file$/);
+        assert.match(message, /127\.0\.0\.1:\d+: .*NFS\dERR_NOSPC \(28\).*write 'nfs:\/\/.*\/vfs\/file'/);
+        assert.equal(
+          extents.reduce((sum, { length }) => sum + length, 0),
+          3_000_000,
+        );
+        return true;
+      });
+      await file.close();
+      await client.unlink('file');
+      await client.close();
     }
   });
 
@@ -385,7 +420,7 @@ describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
     mkdirSync(join(squashed.vfsDirectory, 'd'), { mode: 0o755 });
     writeFileSync(join(squashed.vfsDirectory, 'd/file'), 'x', { mode: 0o644 });
     for (const version of VERSIONS) {
-      const client = await connected(t, squashed, version, '/vfs', { uid: '0', gid: '0' });
+      const client = await NfsClient.connect(squashed.url(version, '/vfs', { uid: '0', gid: '0' }));
       const denied = { code: 'EACCES', message: /NFS\dERR_ACC\w+ \(13\)/ };
       await assert.rejects(client.open('d/new', 'w'), denied);
       await assert.rejects(client.open('d/file', 'r+'), denied);
@@ -394,6 +429,7 @@ describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
       assert.equal(statSync(join(squashed.vfsDirectory, 'mine')).uid, 4294967294);
       await assert.rejects(client.chown('mine', 5, 6), { code: 'EPERM', message: /NFS\dERR_PERM \(1\)/ });
       await client.unlink('mine');
+      await client.close();
     }
   });
 

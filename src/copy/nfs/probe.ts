@@ -1,6 +1,7 @@
 // probe() of a URL: what an NFS server says of itself, and what lies at the path.
 import { DioriteError } from '../../base/errors.js';
-import { NFS_BEST_DEPTH, NFS_SEGMENTS_MAX, type NfsTarget } from '../../targets/nfs/nfs-target.js';
+import { NFS_SEGMENTS_MAX } from '../../targets/nfs/facts.js';
+import { NFS_BEST_DEPTH, type NfsTarget } from '../../targets/nfs/nfs-target.js';
 import { askOffers, knownOffers, type Offered } from '../../targets/nfs/offers.js';
 import type { NfsFileType, NfsLimits, NfsProtocol } from '../../targets/nfs/protocol.js';
 import type { Place as Walked } from '../../targets/nfs/walk.js';

@@ -11,17 +11,21 @@ export interface Named {
   readonly url?: string | undefined;
 }
 
+/** It is named once, by who is nearest to what was called. */
+class NamedError extends DioriteError {}
+
 /** Errors of arguments and of the library itself say enough as they are. */
-function isAnswer(error: unknown): error is DioriteError {
-  return error instanceof DioriteError && /^E[A-Z0-9]+$/.test(error.code);
+function isAnswer({ code }: DioriteError): boolean {
+  return /^E[A-Z0-9]+$/.test(code);
 }
 
 export function namedError(error: DioriteError, { syscall, path, dest, url }: Named): DioriteError {
+  if (error instanceof NamedError || !isAnswer(error)) return error;
   const { code, errno, message } = error;
   const where = url === undefined ? '' : ` in ${url}`;
   const what = dest === undefined ? `'${path}'` : `'${path}' -> '${dest}'`;
   const text = message.startsWith(`${code}: `) ? message : `${code}: ${message}`;
-  return new DioriteError(`${text}, ${syscall} ${what}${where}`, {
+  return new NamedError(`${text}, ${syscall} ${what}${where}`, {
     code,
     errno,
     syscall,
@@ -39,6 +43,6 @@ export async function named<T>(names: Named, work: () => Promise<T>): Promise<T>
   try {
     return await work();
   } catch (error) {
-    throw isAnswer(error) ? namedError(error, names) : error;
+    throw error instanceof DioriteError ? namedError(error, names) : error;
   }
 }
