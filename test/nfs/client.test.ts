@@ -25,7 +25,7 @@ import { nfsConnections } from '../../src/targets/nfs/connect.js';
 import { NfsPublishing } from '../../src/targets/nfs/publish.js';
 import { runChild } from '../support/children.js';
 import { rootProblem } from '../support/needs.js';
-import { tempDirectory } from '../support/temp.js';
+import { type Cleanup, tempDirectory } from '../support/temp.js';
 import { type Ganesha, ganeshaProblem, type NfsVersion, startGanesha } from './ganesha.js';
 
 const VERSIONS: readonly NfsVersion[] = ['3', '4.1', '4.2'];
@@ -47,6 +47,15 @@ async function connected(
   const client = await NfsClient.connect(server.url(version, path, parameters));
   t.after(() => client.close());
   return client;
+}
+
+/** What was set up last goes first: a test's own hooks run in the order in which they were set. */
+function lastFirst(t: Cleanup): Cleanup {
+  const hooks: (() => void | Promise<void>)[] = [];
+  t.after(async () => {
+    for (const hook of hooks.reverse()) await hook();
+  });
+  return { after: (hook) => void hooks.push(hook) };
 }
 
 /** A directory of its own, by its name on both sides. */
@@ -366,8 +375,6 @@ function suite(version: NfsVersion): void {
 }
 
 describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
-  after(stopShared);
-
   it('says so of a read-only export', async (t) => {
     const readOnly = await startGanesha(t, { readOnly: true });
     writeFileSync(join(readOnly.vfsDirectory, 'file'), 'x');
@@ -390,11 +397,11 @@ describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
   it('says so of a full one, with the file, and what is known of every byte', async (t) => {
     const problem = rootProblem();
     if (problem !== null) return t.skip(problem);
-    const small = join(tempDirectory(t), 'small');
-    mkdirSync(small);
+    const ends = lastFirst(t);
+    const small = tempDirectory(ends);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=777', 'diorite', small]);
-    atEnd.push(() => void execFileSync('umount', ['--lazy', small]));
-    const full = await startGanesha(t, { vfsDirectory: small });
+    ends.after(() => void execFileSync('umount', ['--lazy', small]));
+    const full = await startGanesha(ends, { vfsDirectory: small });
     for (const version of VERSIONS) {
       const client = await NfsClient.connect(full.url(version, '/vfs'));
       const file = await client.open('file', 'w');
