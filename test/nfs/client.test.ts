@@ -58,13 +58,15 @@ function lastFirst(t: Cleanup): Cleanup {
   return { after: (hook) => void hooks.push(hook) };
 }
 
+let playgrounds = 0;
+
 /** A directory of its own, by its name on both sides. */
 class Playground {
   readonly name: string;
   readonly local: string;
 
   constructor(t: TestContext, server: Ganesha, mode = 0o777) {
-    this.name = `test-${Math.random().toString(36).slice(2)}`;
+    this.name = `test-${++playgrounds}`;
     this.local = join(server.vfsDirectory, this.name);
     mkdirSync(this.local);
     chmodSync(this.local, mode);
