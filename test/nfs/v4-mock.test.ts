@@ -1,10 +1,12 @@
 // NFSv4.1 and 4.2 against the mock, which is strict: a fault at every message, and what real servers seldom do.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { DioriteError } from '../../src/base/errors.js';
 import type { NfsProtocol } from '../../src/targets/nfs/protocol.js';
 import { FILE_SYNC, UNSTABLE } from '../../src/targets/nfs/protocol.js';
 import { parseNfsUrl } from '../../src/targets/nfs/url.js';
 import { connectV4 } from '../../src/targets/nfs/v4/protocol-v4.js';
+import { requireCapture, startCapture } from './capture.js';
 import { AwaitedIo, readOnce, writeOnce } from './io-calls.js';
 import type { MessageFault } from './mock/faults.js';
 import { type MockOptions, type MockServer, startMock } from './mock/mock-server.js';
@@ -258,6 +260,67 @@ describe('files', () => {
   });
 });
 
+describe('a server that is gone', () => {
+  it('is not waited for when the client closes, however patient it is', async (t) => {
+    const server = await start(t);
+    server.putFile('/export/file', DATA);
+    const protocol = await connect(server, { hard: '' });
+    const root = await protocol.lookup(protocol.root.handle, 'export');
+    await protocol.open(root.handle, 'file', EXISTING);
+    await server.down();
+    const startedMs = performance.now();
+    await Promise.all([protocol.close(), protocol.close()]);
+    assert.ok(performance.now() - startedMs < 5_000);
+    await assert.rejects(protocol.attributes(root.handle), { code: 'ERR_DIORITE_CLOSED' });
+  });
+
+  it('and comes back within the timeout is not noticed', async (t) => {
+    await withClient(t, {}, {}, async ({ server, protocol, root }) => {
+      const { file } = await protocol.open(root, 'file', EXISTING);
+      await server.down();
+      const written = writeOnce(protocol, file, 0, UNSTABLE, DATA);
+      const listed = protocol.readDirectory(root, 0n, 0n, 8192);
+      await server.up();
+      assert.equal((await written).bytes, DATA.length);
+      assert.equal((await listed).entries.length, 1);
+    });
+  });
+});
+
+describe('a server that talks nonsense', () => {
+  for (const [what, fault] of Object.entries<MessageFault>({
+    'ends its answers early': { kind: 'truncate', bytes: -8 },
+    'answers with another xid': { kind: 'wrongXid', right: false },
+    'announces more than it sends': { kind: 'mark', bytes: 1 << 20 },
+    'sends garbage': { kind: 'garbage', bytes: Buffer.alloc(64, 0x55) },
+    'cannot decode': { kind: 'rpc', how: 'garbage args' },
+    'stalls in its answers': { kind: 'cut', bytes: 40, end: 'stall' },
+  })) {
+    it(`and ${what} is an error within the timeout`, async (t) => {
+      await withClient(t, { tolerant: true }, { timeo: '6' }, async ({ server, protocol, root }) => {
+        const { file } = await protocol.open(root, 'file', EXISTING);
+        const calls: readonly (() => Promise<unknown>)[] = [
+          () => readOnce(protocol, file, 0, Buffer.alloc(100)),
+          () => writeOnce(protocol, file, 0, UNSTABLE, DATA),
+          () => protocol.attributes(root),
+        ];
+        for (const call of calls) {
+          server.fault({ on: '*', times: 1000, fault });
+          const startedMs = performance.now();
+          await assert.rejects(
+            call,
+            (error) => error instanceof DioriteError && error.code !== 'ERR_DIORITE_ASSERTION',
+          );
+          assert.ok(performance.now() - startedMs < 2_500, `${performance.now() - startedMs} ms`);
+          server.faults.clear();
+        }
+        // And when it comes to its senses, all is well.
+        assert.equal((await protocol.attributes(root)).type, 'directory');
+      });
+    });
+  }
+});
+
 describe('NFSv4.2', () => {
   it('copies and clones within the server, as it answers', async (t) => {
     await withClient(t, {}, {}, async ({ server, protocol, root }) => {
@@ -314,5 +377,36 @@ describe('NFSv4.2', () => {
         assert.equal(server.counts.calls(on), 1, on);
       await protocol.closeFile(file);
     });
+  });
+});
+
+describe('what the client sends in NFSv4', () => {
+  it('is nothing that tshark calls malformed', async (t) => {
+    if (!requireCapture(t)) return;
+    const server = await start(t);
+    const capture = await startCapture(t, [server.port]);
+    const protocol = await connect(server);
+    await everything(protocol);
+    const { handle: root } = await protocol.lookup(protocol.root.handle, 'export');
+    const from = (await protocol.open(root, 'renamed', EXISTING)).file;
+    const to = (await protocol.open(root, 'copy', CREATE)).file;
+    await protocol.allocate(to, 0, 8192);
+    await protocol.seek(to, 0, 'hole');
+    server.fault({ on: 'COPY', fault: { kind: 'async copy', polls: 1 } });
+    await protocol.copy(from, 0, to, 0, 345);
+    await protocol.clone(from, 0, to, 4096, 345);
+    server.fault({ on: 'OPEN', fault: { kind: 'delegation' } });
+    await text(protocol, root, 'copy');
+    await protocol.space(root);
+    server.restart('reclaim');
+    await writeOnce(protocol, to, 0, UNSTABLE, DATA, DATA);
+    await protocol.closeFile(to);
+    await protocol.close();
+    assert.deepEqual(await capture.malformed(), []);
+    const calls = await capture.calls();
+    // Four of `everything`; and one that met a restart, on the old connection perhaps, and on the new one twice.
+    const writes = calls.get('WRITE') ?? 0;
+    assert.ok(writes === 6 || writes === 7, `${writes}`);
+    assert.deepEqual([calls.get('EXCHANGE_ID'), calls.get('CREATE_SESSION'), calls.get('RECLAIM_COMPLETE')], [2, 3, 2]);
   });
 });

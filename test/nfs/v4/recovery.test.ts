@@ -390,6 +390,22 @@ describe('a server that is busy', () => {
   });
 });
 
+describe('the time of a call', () => {
+  it('is counted from its beginning, whatever it met before it was sent for the last time', async (t) => {
+    const server = new FakeServer();
+    const client = await startClient(t, server, { timeoutMs: 600 });
+    let refusals = 2;
+    server.refuse = (operation) => (operation === OP.GETATTR && refusals-- > 0 ? STATUS.DELAY : STATUS.OK);
+    server.fault = ({ operations }) => (operations.includes(OP.GETATTR) && refusals <= 0 ? 'swallow' : undefined);
+    const startedMs = performance.now();
+    await assert.rejects(client.attributes(client.root.handle), { code: 'ETIMEDOUT' });
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs > 500 && tookMs < 1_500, `${tookMs} ms`);
+    server.fault = () => undefined;
+    await client.attributes(client.root.handle);
+  });
+});
+
 describe('a call that is given up', () => {
   for (const [how, fault, answersAbandoned] of [
     ['a SEQUENCE of its number is answered: it never arrived', 'hold', false],

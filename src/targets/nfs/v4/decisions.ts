@@ -66,7 +66,7 @@ export function afterOperation(status: number): OperationDecision {
   }
 }
 
-/** Pauses between attempts: the server is busy, so each is twice the one before (facts of practice: 0.1 to 15 s). */
+/** Pauses between attempts, each twice the one before: DELAY means that the server is busy with this for a while. */
 export const DELAY_FIRST_MS = 100;
 export const DELAY_LAST_MS = 15_000;
 /** Grace ends at a moment that the server decides by itself, and often early. */

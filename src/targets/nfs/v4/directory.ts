@@ -10,8 +10,8 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Owners } from './owners.js';
 import { putHandle } from './wire.js';
 
-/** What an answer without a payload of its own may hold: a connection takes 64 KiB, with all heads. */
-const BYTES_MAX = 60 * 1024;
+/** A connection takes messages of so much (MESSAGE_BYTES_MAX of rpc/), with room for their heads. */
+const BYTES_MAX = 1024 * 1024;
 /** Room for one entry with the longest name and all attributes: else a server answers TOOSMALL. */
 const BYTES_MIN = 2 * 1024;
 

@@ -27,7 +27,7 @@ export class Session {
   }
 }
 
-/** Kept to a multiple of 512: pieces of files that start aligned go on so. Tiny limits are the server's joke. */
+/** A multiple of 512, so that pieces of a file that start aligned go on so; at least one, whatever the server says. */
 function payloadOf(messageBytes: number): number {
   const bytes = messageBytes - HEADER_BYTES;
   return bytes < 512 ? 512 : bytes - (bytes % 512);
