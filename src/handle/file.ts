@@ -255,7 +255,9 @@ export class File extends StreamingFile {
     const { signal, dsync, stable, onProgress } = move.options;
     if (signal === undefined && dsync === undefined && stable === undefined && onProgress === undefined)
       return this.#defaults;
-    return { ...this.#defaults, signal, dsync: this.#durably(dsync, stable), stable, onProgress };
+    // Named one by one: a spread costs several microseconds, for each call.
+    const { depth, bytesInFlight } = this.#defaults;
+    return { depth, bytesInFlight, signal, dsync: this.#durably(dsync, stable), stable, onProgress };
   }
 
   /** What is durable after a sync only has one way to make a single write so. */
