@@ -12,6 +12,7 @@ import type { FileLike, IoOption } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode } from '../inode/inode.js';
+import { withRange } from '../inode/range-lock.js';
 import { allocate } from './allocate.js';
 import { AtomicWrite } from './atomic.js';
 import type { Descriptors } from './descriptors.js';
@@ -259,7 +260,7 @@ export class FileTarget implements FileLike {
     operation.cachedBefore = -1;
     request.viaCache = !direct;
     if (direct && (isSample(++this.#seen[request.direction]) || this.#suspicion[request.direction] > 0)) {
-      operation.cachedBefore = this.#cachedPages(request);
+      operation.cachedBefore = this.#cachedPages(request.offset, request.bytes);
     }
   }
 
@@ -272,7 +273,9 @@ export class FileTarget implements FileLike {
       return;
     }
     if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
-    if (!operation.buffered && result > 0) this.#lookAtCache(operation, request);
+    if (!operation.buffered && result > 0) {
+      this.#lookAtCache(request.direction, request.offset, request.bytes, operation.cachedBefore);
+    }
     // The kernel promises all or nothing: anything between is an error, and not to be completed by a second request.
     const moved = atomic && result >= 0 && result < request.bytes ? EIO : result;
     this.#letGo(operation);
@@ -387,9 +390,9 @@ export class FileTarget implements FileLike {
   // ---- what the kernel did ---------------------------------------------------------------------------------------
 
   /** Pages of the range in the page cache; −1 where that cannot be asked. */
-  #cachedPages(request: Request): number {
+  #cachedPages(offset: number, bytes: number): number {
     const addon = loadAddon();
-    return addon === null ? -1 : addon.cachedPages(this.#descriptors.fd, request.offset, request.bytes);
+    return addon === null ? -1 : addon.cachedPages(this.#descriptors.fd, offset, bytes);
   }
 
   /**
@@ -397,15 +400,56 @@ export class FileTarget implements FileLike {
    * the file system buffered it and told nobody (ext4 with data=journal, tmpfs, …), or that somebody else read the same
    * range meanwhile; then the next requests are looked at too.
    */
-  #lookAtCache(operation: FileOperation, request: Request): void {
-    if (operation.cachedBefore < 0) return;
-    const after = this.#cachedPages(request);
+  #lookAtCache(direction: Direction, offset: number, bytes: number, before: number): void {
+    if (before < 0) return;
+    const after = this.#cachedPages(offset, bytes);
     if (after < 0) return;
-    const { direction } = request;
-    const suspicion = after > operation.cachedBefore ? this.#suspicion[direction] + 1 : 0;
+    const suspicion = after > before ? this.#suspicion[direction] + 1 : 0;
     this.#suspicion[direction] = suspicion;
     if (suspicion === 0) this.#wasDirect[direction] = true;
     this.#cached[direction] = suspicion >= (this.#wasDirect[direction] ? SUSPICION_ENOUGH : 1);
+  }
+
+  // ---- pipes -----------------------------------------------------------------------------------------------------
+
+  /** Why pages cannot go between a pipe and this file as they lie; null: they can, where the kernel takes them. */
+  notSpliced(direction: Direction): string | null {
+    if (!this.engine.supports(Op.SPLICE)) return 'splicing needs the addon';
+    return this.notDirect(direction);
+  }
+
+  /**
+   * Pages between a pipe and the file, by splice(2) on the direct descriptor: how many bytes, or −errno. EINVAL: they do
+   * not lie as the file wants them, and are still in the pipe. The range must be of whole blocks.
+   */
+  async splice(direction: Direction, pipe: number, offset: number, length: number): Promise<number> {
+    this.check();
+    const fd = this.#descriptors.direct;
+    assert(fd !== null && this.notSpliced(direction) === null, 'what is spliced goes direct');
+    const looks = isSample(++this.#seen[direction]) || this.#suspicion[direction] > 0;
+    const before = looks ? this.#cachedPages(offset, length) : -1;
+    this.#inFlight++;
+    try {
+      const result =
+        direction === 'read'
+          ? await run(this.engine, { op: Op.SPLICE_FROM, fd: pipe, from: fd, offset, length, buffered: true })
+          : await this.#spliceIn(fd, pipe, offset, length);
+      if (result > 0) this.#lookAtCache(direction, offset, length, before);
+      return result;
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  async #spliceIn(fd: number, pipe: number, offset: number, length: number): Promise<number> {
+    const range = { start: offset, end: offset + length, kind: 'direct' } as const;
+    const command = { op: Op.SPLICE, fd, from: pipe, offset, length, buffered: true };
+    const result = await withRange(this.#inode.lock, range, () => run(this.engine, command));
+    if (result <= 0) return result;
+    this.noteChanged(offset, result);
+    this.#size = Math.max(this.#size, offset + result);
+    return result;
   }
 
   /** Written back and evicted at once; the answer waits for it, so that the budget bounds what is dirty. */

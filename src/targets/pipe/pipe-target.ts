@@ -35,6 +35,12 @@ export interface PipeTargetInput {
   readonly close: (() => Promise<void>) | null;
 }
 
+export interface OverOptions {
+  /** For messages. */
+  readonly name?: string;
+  readonly engine?: Engine;
+}
+
 /** Errors after which no byte of the request was taken, and none was given. */
 const NO_EFFECT = new Set(['EBADF', 'EPIPE', 'ESPIPE', 'ECANCELED', 'ERR_DIORITE_DETACHED', 'ERR_DIORITE_NO_PROGRESS']);
 const RETRY = new Set(['EAGAIN', 'EINTR']);
@@ -85,13 +91,13 @@ export class PipeTarget implements FileLike {
   }
 
   /** Over a descriptor that the caller opened and will close: standard input, a socket, one end of a pipe. */
-  static over(fd: number, name: string = `/dev/fd/${fd}`): PipeTarget {
+  static over(fd: number, { name = `/dev/fd/${fd}`, engine }: OverOptions = {}): PipeTarget {
     const stats = fstatSync(fd);
     return new PipeTarget({
       fd,
       name,
       facts: discover(fd, name, stats, isatty(fd)),
-      engine: chooseEngine('auto').engine,
+      engine: engine ?? chooseEngine('auto').engine,
       bestBytes: BEST_BYTES_DEFAULT,
       isPipe: stats.isFIFO(),
       close: null,

@@ -14,6 +14,12 @@ const PAUSE_MAX_MS = 64;
 /** epoll_ctl(2): the kind of file is always ready. */
 const EPERM = -1;
 
+/** Whether it is ready now. Takes no lock of a pipe, so that it never waits for its users. */
+export function isReady(fd: number, event: number): boolean {
+  const events = loadAddon()?.pollNow(fd, event) ?? 0;
+  return events > 0 && (events & event) !== 0;
+}
+
 /** One descriptor, one direction, one who waits. */
 export class Readiness {
   readonly #fd: number;

@@ -56,6 +56,7 @@ export class StreamEnd implements Operation {
   readonly op: Operation['op'];
   readonly offset = -1;
   readonly buffered = true;
+  onPool = false;
   fd: number;
   length = 0;
   flags = 0;
@@ -135,6 +136,7 @@ export class StreamEnd implements Operation {
   #send(): void {
     if (this.#manner === 'when-ready' && !this.#ready) return this.#wait(0);
     this.flags = this.#manner === 'no-wait' ? RWF_NOWAIT : 0;
+    this.onPool = this.#manner !== 'no-wait';
     submitWhenRoom(this.#input.engine, this);
   }
 

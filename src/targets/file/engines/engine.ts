@@ -56,6 +56,8 @@ export interface Operation {
   segments: SegmentList | null;
   /** May copy in the kernel (buffered I/O): must then run off this thread. */
   buffered: boolean;
+  /** Not on the ring: where a descriptor has O_NONBLOCK it waits by itself, and EAGAIN is wanted. */
+  onPool?: boolean;
   /** ≥ 0: what the system call returned; < 0: −errno. Called once, never before `submit` returned. */
   complete(result: number): void;
 }

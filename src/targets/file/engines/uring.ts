@@ -79,6 +79,7 @@ export class UringEngine implements Engine {
 
   submit(operation: Operation): boolean {
     const { op, fd, offset, length } = operation;
+    if (operation.onPool === true) return this.#onPool(operation);
     switch (op) {
       case Op.READ:
         return this.#move(operation, OP_READ, OP_READV);
