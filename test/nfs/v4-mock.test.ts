@@ -270,7 +270,7 @@ describe('a server that is gone', () => {
     await server.down();
     const startedMs = performance.now();
     await Promise.all([protocol.close(), protocol.close()]);
-    assert.ok(performance.now() - startedMs < 5_000);
+    assert.ok(performance.now() - startedMs < 10_000);
     await assert.rejects(protocol.attributes(root.handle), { code: 'ERR_DIORITE_CLOSED' });
   });
 
@@ -311,7 +311,7 @@ describe('a server that talks nonsense', () => {
             call,
             (error) => error instanceof DioriteError && error.code !== 'ERR_DIORITE_ASSERTION',
           );
-          assert.ok(performance.now() - startedMs < 2_500, `${performance.now() - startedMs} ms`);
+          assert.ok(performance.now() - startedMs < 10_000, `${performance.now() - startedMs} ms`);
           server.faults.clear();
         }
         // And when it comes to its senses, all is well.

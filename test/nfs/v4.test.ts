@@ -309,7 +309,7 @@ for (const version of VERSIONS) {
       ]);
       const tookMs = performance.now() - startedMs;
       for (const outcome of outcomes) assert.match(String((outcome as PromiseRejectedResult).reason), /ETIMEDOUT/);
-      assert.ok(tookMs < 3_000, `${tookMs} ms`);
+      assert.ok(tookMs < 10_000, `${tookMs} ms`);
       await stage.server.resume();
       assert.equal((await protocol.lookup(directory, 'file')).attributes.type, 'file');
     });
