@@ -66,6 +66,45 @@ export async function fioWrites(
   return job.write.runtime / 1000;
 }
 
+export interface FioRead {
+  readonly mibPerSecond: number;
+  readonly cpuSeconds: number;
+}
+
+/** The whole file, in order, once. */
+export async function fioSequentialRead(
+  path: string,
+  options: { readonly depth: number; readonly blockBytes: number },
+): Promise<FioRead> {
+  const { stdout } = await runProcess('fio', [
+    '--name=sequential-read',
+    `--filename=${path}`,
+    '--rw=read',
+    '--readonly',
+    '--ioengine=io_uring',
+    '--direct=1',
+    `--bs=${options.blockBytes}`,
+    `--iodepth=${options.depth}`,
+    '--output-format=json',
+  ]);
+  const { jobs } = JSON.parse(stdout.slice(stdout.indexOf('{'))) as { jobs: readonly SequentialJob[] };
+  const [job] = jobs;
+  if (job === undefined) throw new Error('fio told of no job');
+  const seconds = job.read.runtime / 1000;
+  return {
+    mibPerSecond: job.read.io_bytes / (1024 * 1024) / seconds,
+    cpuSeconds: ((job.usr_cpu + job.sys_cpu) / 100) * seconds,
+  };
+}
+
+interface SequentialJob {
+  /** Percent of one core. */
+  readonly usr_cpu: number;
+  readonly sys_cpu: number;
+  /** Milliseconds. */
+  readonly read: { readonly io_bytes: number; readonly runtime: number };
+}
+
 interface WriteJob {
   /** Milliseconds, of the longest job of the group. */
   readonly write: { readonly runtime: number };

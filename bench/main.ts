@@ -12,6 +12,7 @@ import { readManyCase } from './cases/read-many.js';
 import { scatteredCase } from './cases/scattered-write.js';
 import { smallPiecesCase } from './cases/small-pieces.js';
 import { startCase } from './cases/start.js';
+import { streamCases } from './cases/streams.js';
 import { walkCase } from './cases/walk.js';
 import type { Case, CaseResult, Context } from './harness.js';
 import { describeMachine, type Machine, machineLines } from './machine.js';
@@ -31,6 +32,7 @@ const CASES: readonly Case[] = [
   smallPiecesCase,
   oddCase,
   startCase,
+  ...streamCases,
   ...nfsCases,
 ];
 
