@@ -94,8 +94,7 @@ export abstract class StreamingFile extends FileAttributes {
     const host = this.#host('write');
     const { encoding, signal, flush } = wholeOptions(options);
     const source = isChunkSource(data) ? data : [data];
-    const sync = flush || host.target.durable === 'answer';
-    await writeAll(host, source, { position: null, encoding, signal, dsync: false, sync });
+    await writeAll(host, source, { position: null, encoding, signal, dsync: false, sync: flush });
   }
 
   /** As `writeFile`, by another name: it goes to the end of the file if that was opened with 'a'. */
@@ -114,10 +113,8 @@ export abstract class StreamingFile extends FileAttributes {
         throw errors.invalidValue(`options.${name}`, 'left out where an iterable is written', value);
     }
     const { signal, onProgress, stable } = options;
-    const { durable } = host.target;
-    const dsync = options.dsync === true || (stable === true && durable === 'sync');
-    const sync = stable !== false && durable === 'answer';
-    const outcome = await writeAll(host, source, { position, signal, onProgress, dsync, sync });
+    const dsync = options.dsync === true || (stable === true && host.target.durable === 'sync');
+    const outcome = await writeAll(host, source, { position, signal, onProgress, dsync, stable, sync: false });
     return toWriteResult(source as never, outcome); // its type is the caller's, who has it from `write`
   }
 

@@ -47,7 +47,9 @@ export function bytesOf({ bytesInFlight, target }: StreamHost): number {
 }
 
 export function depthOf({ depth, target }: StreamHost): number {
-  return target.bestDepth === 1 ? 1 : (depth ?? target.bestDepth);
+  if (target.bestDepth === 1) return 1;
+  // What was answered may be kept for long: bytes bound that, and the target itself what is unanswered.
+  return target.releasesLater === true ? Number.MAX_SAFE_INTEGER : (depth ?? target.bestDepth);
 }
 
 /** All of the iterator, with a promise. */

@@ -22,9 +22,10 @@ class FileSink implements UnderlyingSink<WebChunk> {
   #over = false;
 
   constructor(host: StreamHost, { start, autoClose, flush, signal }: StreamSettings) {
-    const sync = flush || host.target.durable === 'answer';
     const failed = (error: Error): void => this.#fail(error);
-    this.#sink = new WriteSink(host, { start, dsync: false, sync, autoClose, failed }, () => this.#fail(closed(host)));
+    this.#sink = new WriteSink(host, { start, dsync: false, sync: flush, autoClose, failed }, () =>
+      this.#fail(closed(host)),
+    );
     this.#forgetSignal =
       signal === undefined || signal.aborted ? null : onAbort(signal, () => this.#fail(errors.aborted(signal.reason)));
     if (signal?.aborted === true) queueMicrotask(() => this.#fail(errors.aborted(signal.reason)));

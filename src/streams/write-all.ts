@@ -16,6 +16,7 @@ export interface WriteAllOptions {
   readonly encoding?: BufferEncoding | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly dsync: boolean;
+  readonly stable?: boolean | undefined;
   /** Synced before it resolves. */
   readonly sync: boolean;
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
@@ -32,11 +33,15 @@ export function isChunkSource(value: unknown): value is ChunkSource {
  * write fails and when the signal aborts, and with the source's own error when that throws; by then nothing is in flight.
  */
 export async function writeAll(host: StreamHost, source: ChunkSource, options: WriteAllOptions): Promise<Outcome> {
-  const { position, dsync, sync, onProgress, encoding, signal } = options;
+  const { position, dsync, stable, sync, onProgress, encoding, signal } = options;
   const interrupt = new Interrupt(signal);
   const failed = (error: Error): void => interrupt.raise(error);
   // As with any call: closing waits until it has settled.
-  const sink = new WriteSink(host, { start: position, dsync, sync, onProgress, autoClose: false, failed }, () => {});
+  const sink = new WriteSink(
+    host,
+    { start: position, dsync, stable, sync, onProgress, autoClose: false, failed },
+    () => {},
+  );
   try {
     await pour(source, encoding, sink, interrupt);
     await interrupt.during(sink.end());

@@ -37,6 +37,8 @@ export interface WriteBehindOptions {
   /** Null: at the handle's own position. */
   readonly start: number | null;
   readonly dsync: boolean;
+  /** False: a network target need not make it durable. */
+  readonly stable?: boolean | undefined;
   /** Called with the bytes that are written, from the first on without a break, when something has landed. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }
@@ -90,14 +92,13 @@ export class WriteBehind {
     this.#bytesMax = bytesOf(host);
     this.#position = options.start;
     this.#onProgress = options.onProgress;
-    // Durable once at the end instead of at each answer: a server would be asked for a COMMIT with every request.
-    const stable = host.target.durable === 'answer' ? false : undefined;
     this.#cancel = host.target.seekable ? null : new AbortController();
     this.#transferOptions = {
       depth: this.#depth,
       bytesInFlight: this.#bytesMax,
       dsync: options.dsync,
-      stable,
+      stable: options.stable,
+      patient: true,
       signal: this.#cancel?.signal,
     };
   }

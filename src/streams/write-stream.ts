@@ -98,7 +98,7 @@ export class WriteStream extends Writable {
     this.#behind.end((error) => {
       if (error !== null) return callback(error);
       const { target } = this.#host;
-      if (!this.flush && target.durable !== 'answer') return this.#finished(callback);
+      if (!this.flush) return this.#finished(callback);
       target.sync().then(() => this.#finished(callback), callback);
     });
   }

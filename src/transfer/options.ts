@@ -13,6 +13,8 @@ export interface TransferOptions {
   readonly stable?: boolean | undefined;
   /** Reads: done at the first answer that moved bytes, however few: what a pipe gives as it comes. Of one request only. */
   readonly partial?: boolean | undefined;
+  /** More follows in other transfers: memory that waits for a COMMIT may go on waiting for what comes. */
+  readonly patient?: boolean | undefined;
   /** Called with the bytes done so far, at most once per answer. A throw is the caller's own and aborts nothing. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }

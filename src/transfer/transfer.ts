@@ -294,7 +294,8 @@ class Transfer extends Account implements RequestOwner {
   /** The memory may be kept for long: what it holds up is the byte budget, not the depth. */
   #goOnUnreleased(): void {
     this.#pump();
-    if (this.#unanswered === 0 && this.#inFlight > 0) this.#target.hasten?.();
+    const isQuiet = this.#unanswered === 0 && this.#inFlight > 0;
+    if (isQuiet && this.#options.patient !== true) this.#target.hasten?.();
   }
 
   #count(request: Request, bytes: number, short: Short): void {
