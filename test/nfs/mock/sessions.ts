@@ -184,8 +184,8 @@ export class Sessions {
 
   #replay(session: Session, slot: Slot, digest: string, connection: number, isBare: boolean): Sequenced {
     if (slot.digest !== digest) {
-      // Who gave a call up asks in this way, on a new connection, what became of its number (Linux does so too).
-      if (isBare && slot.connection !== connection) return fail(slot.isBusy ? STATUS.DELAY : STATUS.SEQ_FALSE_RETRY);
+      // Who gave a call up asks in this way what became of its number (Linux does so too).
+      if (isBare) return fail(slot.isBusy ? STATUS.DELAY : STATUS.SEQ_FALSE_RETRY);
       return this.#refuse(`slot ${slot.number}: another call under number ${slot.sequence}`, STATUS.SEQ_FALSE_RETRY);
     }
     if (slot.connection === connection) {
