@@ -67,7 +67,7 @@ export class Source implements Reader {
       const size = await place.sizeOf(name, file, stats);
       return new Source(at, file, stats, size, mtimeNs, optionsOf(file, settings.signal));
     } catch (error) {
-      await file.close();
+      await Promise.allSettled([file.close()]); // what led here is what is told
       throw error;
     }
   }
@@ -111,7 +111,8 @@ export class Source implements Reader {
     });
   }
 
+  /** Nothing was written to it, so nothing can be lost: a server that fails at its CLOSE does not undo the copy. */
   async close(): Promise<void> {
-    await this.#file.close();
+    await Promise.allSettled([this.#file.close()]);
   }
 }

@@ -36,6 +36,8 @@ export class Connection {
   readonly #prng: Prng | null;
   #waiting: Reply[] = [];
   #isFlushing = false;
+  /** Nothing more leaves, though it is open. */
+  #isStalled = false;
 
   constructor(number: number, socket: Socket, settings: MockSettings, host: ConnectionHost) {
     this.number = number;
@@ -110,6 +112,7 @@ export class Connection {
 
   /** Whether it left as it should. */
   #leave({ bytes, struck }: Reply): boolean {
+    if (this.#isStalled) return false;
     const fragment = this.#settings.fragmentBytes;
     if (struck === null) {
       this.#write(frame(bytes, fragment));
@@ -133,10 +136,12 @@ export class Connection {
     this.#write(cut === undefined ? framed : framed.subarray(0, cut.bytes));
     if (struck.message('twice') !== undefined) this.#write(framed);
     if (cut?.end === 'drop') this.#socket.end();
+    if (cut?.end === 'stall') this.#isStalled = true;
     return framed.equals(frame(bytes, fragment)) && cut === undefined;
   }
 
   #write(bytes: Buffer): void {
+    if (this.#isStalled) return;
     const { chunkBytes } = this.#settings;
     for (let at = 0; at < bytes.length; at += chunkBytes) this.#socket.write(bytes.subarray(at, at + chunkBytes));
   }

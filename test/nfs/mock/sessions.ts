@@ -192,6 +192,7 @@ export class Sessions {
       this.#world.violation(`SEQUENCE: slot ${slot.number} is sent again on a connection that works`);
     }
     slot.connection = connection;
+    slot.isBusy = false;
     return { kind: 'replay', session, slot };
   }
 

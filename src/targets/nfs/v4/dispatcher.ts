@@ -265,8 +265,10 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
     try {
       call.complete(xdr, result.rest, payloadBytes);
     } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      this.#refused(call, error);
+      if (error instanceof StatusError) return this.#refused(call, error);
+      // Whatever the answer was meant to say: the server had the call.
+      call.mayHaveRun = true;
+      throw error;
     }
   }
 

@@ -1,0 +1,4 @@
+// NFSv3 with something wrong at each of its messages, one at a time.
+import { nthFaultSuite } from './nth/suite.js';
+
+nthFaultSuite('3');
