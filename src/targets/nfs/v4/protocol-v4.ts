@@ -312,7 +312,10 @@ async function within(timeoutMs: number, promise: Promise<void>): Promise<void> 
   clearTimeout(timer);
 }
 
-/** The last directory on the path that is there and may be entered: limits and lease are those of its file system. */
+/**
+ * The last directory on the path that is there and may be entered: limits and lease are those of its file system. Why
+ * the path does not go on is told when it is opened.
+ */
 async function deepest(files: Files, root: NfsObject, path: string): Promise<FileHandle> {
   let at = root;
   for (const name of path.split('/')) {
