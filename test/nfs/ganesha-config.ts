@@ -114,7 +114,8 @@ if [ "$portmapper" = yes ]; then
     [ $tries -lt 500 ] || { echo 'the portmapper does not start' >&2; exit 1; }
     sleep 0.01
   done
-  umount /etc/netconfig
+  # Lazily: the portmapper may still be reading it.
+  umount -l /etc/netconfig
 fi
 exec ganesha.nfsd -F -E "$epoch" -N EVENT -L "$directory/log" -p "$directory/ganesha.pid" -f "$directory/config"
 `;
