@@ -118,18 +118,28 @@ export function publicScript(script: URL): URL {
   return pathToFileURL(join(publicCopy(), relative));
 }
 
-/** The wrapper that refuses io_uring by a seccomp filter, compiled here; null, and the test is skipped, without cc. */
+/** The wrapper that refuses io_uring by a seccomp filter; null, and the test is skipped, without cc. */
 export function denyUring(t: Skippable & Cleanup): readonly string[] | null {
+  return denying(t, 'deny-uring');
+}
+
+/** The same for splice, tee and vmsplice. */
+export function denySplice(t: Skippable & Cleanup, error: 'EPERM' | 'ENOSYS'): readonly string[] | null {
+  return denying(t, 'deny-splice', error);
+}
+
+/** A program of test/support, compiled here, with its arguments. */
+function denying(t: Skippable & Cleanup, name: string, ...args: readonly string[]): readonly string[] | null {
   if (!hasCommand('cc')) {
     t.skip('no C compiler to build the seccomp filter with');
     return null;
   }
-  const program = join(tempDirectory(t), 'deny-uring');
-  const source = join(REPOSITORY, 'test/support/deny-uring.c');
+  const program = join(tempDirectory(t), name);
+  const source = join(REPOSITORY, `test/support/${name}.c`);
   const built = spawnSync('cc', ['-O1', '-Wall', '-Werror', '-o', program, source], { encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(`cannot build deny-uring: ${built.stderr}`);
-  const tried = spawnSync(program, ['true'], { encoding: 'utf8' });
-  if (tried.status === 0) return [program];
+  if (built.status !== 0) throw new Error(`cannot build ${name}: ${built.stderr}`);
+  const tried = spawnSync(program, [...args, 'true'], { encoding: 'utf8' });
+  if (tried.status === 0) return [program, ...args];
   t.skip(`no seccomp here: ${tried.stderr.trim()}`);
   return null;
 }
