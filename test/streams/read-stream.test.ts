@@ -23,8 +23,9 @@ async function collect(stream: ReadStream): Promise<Buffer> {
 describe('bytes', () => {
   for (const engine of ['auto', 'threads'] as const) {
     for (const io of ['prefer-direct', 'direct', 'drop-behind', 'buffered'] as const) {
-      it(`ranges of all kinds: ${engine}, ${io}`, () =>
-        withSeed(async (random) => {
+      it(`ranges of all kinds: ${engine}, ${io}`, async (t) => {
+        if (io === 'drop-behind' && !requireAddon(t)) return;
+        await withSeed(async (random) => {
           const { path, data } = fileOf(5 * MIB + random.between(0, 5000));
           const file = await open(path, 'r', { engine, io });
           for (let i = 0; i < 12; i++) {
@@ -38,7 +39,8 @@ describe('bytes', () => {
           }
           await file.close();
           assertNoLeaks();
-        }));
+        });
+      });
     }
   }
 
@@ -111,7 +113,7 @@ describe('requests', () => {
 
 describe('memory', () => {
   it('a chunk begins a page, is its consumer’s for good, and is never used again', async (t) => {
-    requireAddon(t);
+    if (!requireAddon(t)) return;
     const { path, data } = fileOf(12 * MIB);
     const chunks: Buffer[] = [];
     for await (const chunk of (await open(path)).createReadStream()) chunks.push(chunk as Buffer);
@@ -122,7 +124,7 @@ describe('memory', () => {
   });
 
   it('from a reader to a writer no byte is copied', async (t) => {
-    requireAddon(t);
+    if (!requireAddon(t)) return;
     const { path, data } = fileOf(12 * MIB);
     const target = fresh();
     const from = await open(path);
@@ -253,7 +255,8 @@ describe('destroyed in mid-flight', () => {
     assert.equal(releases.length, 8, 'nothing more was read');
   });
 
-  it('of a pipe that nobody writes to', async () => {
+  it('of a pipe that nobody writes to', async (t) => {
+    if (!requireAddon(t)) return;
     const path = fresh();
     execFileSync('mkfifo', [path]);
     const file = await open(path, 'r+');
