@@ -172,6 +172,7 @@ describe('a write', () => {
     const queue = makeQueue();
     const [iter, half] = [IovIter.folioq(queue), IovIter.folioq(queue, { firstSlot: SLOTS / 2 })];
     const start = iter.saveState();
+    const unclaim = iter.claim(); // to go back there is the caller's right as long as nothing there was let go
     const whole = startTransfer(sim, iter, 0, BYTES, 'write', { depth: 3 });
     const second = startTransfer(sim, half, BYTES, BYTES / 2, 'write', { depth: 8 });
     const both = Promise.all([whole, second]);
@@ -179,6 +180,7 @@ describe('a write', () => {
     await steps(sim, both, () => {
       step++;
       if (step === 9) iter.restore(start);
+      if (step === 9) unclaim();
       if (step === 20) iter.advance(iter.count);
       if (step % 5 === 0) iter.dropConsumed();
     });
