@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -15,6 +16,8 @@ enum {
   INLINE_IOVECS = 16,  // most requests: a few runs of memory
   MAX_IOVECS = 1024,   // IOV_MAX
   MAX_IDLE_JOBS = 256, // kept for reuse, 80 KiB at most
+  PUMP_WAIT_MS = 2,    // for a stream that pauses: longer pauses are waited for without a thread
+  PUMP_MISSES_MAX = 8,
 };
 
 // The table Op of src/targets/file/engines/engine.ts.
@@ -34,6 +37,7 @@ enum op {
   OP_SPLICE_FROM = 12,
   OP_TEE = 13,
   OP_VMSPLICE = 14,
+  OP_PUMP = 15,
 };
 
 struct diorite_job {
@@ -48,7 +52,7 @@ struct diorite_job {
   int32_t op;
   int32_t fd;
   int32_t flags;
-  int32_t from; // SPLICE, SPLICE_FROM, TEE: where bytes come from
+  int32_t from; // SPLICE, SPLICE_FROM, TEE, PUMP: where bytes come from
   uint32_t iov_count;
   struct iovec *iov; // inline_iov, or from malloc
   struct iovec inline_iov[INLINE_IOVECS];
@@ -118,6 +122,52 @@ static int64_t splice_bytes(const struct diorite_job *job) {
   return splice(job->from, from ? at : NULL, job->fd, from ? NULL : at, (size_t)job->length, (unsigned)job->flags);
 }
 
+static bool is_ready(int fd, short event, int timeout_ms) {
+  struct pollfd one = {.fd = fd, .events = event};
+  return poll(&one, 1, timeout_ms) > 0 && (one.revents & event) != 0;
+}
+
+// Moves what the stream gives to the cell until it is full of bytes. False: it pauses, ended, failed, or the cell's slots
+// are full of less. The caller of the job meets the reason again.
+static bool pump_fill(int from, int cell, size_t capacity, size_t *held) {
+  for (int misses = 0; *held < capacity;) {
+    ssize_t moved = splice(from, NULL, cell, NULL, capacity - *held, SPLICE_F_NONBLOCK);
+    if (moved > 0) {
+      *held += (size_t)moved;
+      misses = 0;
+      continue;
+    }
+    // Readers that share the stream may be quicker: that is not waited for without end.
+    bool goes_on = moved < 0 && errno == EAGAIN && ++misses <= PUMP_MISSES_MAX && is_ready(cell, POLLOUT, 0);
+    if (!goes_on || !is_ready(from, POLLIN, PUMP_WAIT_MS)) return false;
+  }
+  return true;
+}
+
+// A stream to a file through a cell: a pipe of `capacity` bytes that is empty, and full of whole pages whenever it holds
+// so many, which is when they go to the file as they lie. The result has two words: bytes in the file (low), and bytes
+// that are still in the cell (high).
+static int64_t pump(const struct diorite_job *job) {
+  if (job->iov_count != 1) {
+    errno = EINVAL;
+    return -1;
+  }
+  uintptr_t fds = (uintptr_t)job->iov[0].iov_base;
+  int cell_read = (int)(fds & UINT32_MAX), cell_write = (int)(fds >> 32);
+  size_t capacity = job->iov[0].iov_len, held = 0;
+  int64_t moved = 0;
+  while (capacity > 0 && moved + (int64_t)capacity <= job->length && pump_fill(job->from, cell_write, capacity, &held)) {
+    while (held > 0) {
+      loff_t at = job->offset + moved;
+      ssize_t sent = splice(cell_read, NULL, job->fd, &at, held, 0);
+      if (sent <= 0) return (int64_t)held << 32 | moved;
+      held -= (size_t)sent;
+      moved += sent;
+    }
+  }
+  return (int64_t)held << 32 | moved;
+}
+
 static int64_t call_once(const struct diorite_job *job) {
   switch ((enum op)job->op) {
   case OP_READ:
@@ -142,6 +192,7 @@ static int64_t call_once(const struct diorite_job *job) {
   case OP_SPLICE:
   case OP_SPLICE_FROM: return splice_bytes(job);
   case OP_TEE: return tee(job->from, job->fd, (size_t)job->length, (unsigned)job->flags);
+  case OP_PUMP: return pump(job);
   case OP_VMSPLICE: return vmsplice(job->fd, job->iov, job->iov_count, (unsigned)job->flags);
   }
   errno = ENOSYS;
@@ -192,11 +243,11 @@ enum {
 };
 
 static bool has_iov(const struct diorite_job *job) {
-  return job->op == OP_READ || job->op == OP_WRITE || job->op == OP_VMSPLICE;
+  return job->op == OP_READ || job->op == OP_WRITE || job->op == OP_VMSPLICE || job->op == OP_PUMP;
 }
 
 static bool has_from(const struct diorite_job *job) {
-  return job->op == OP_SPLICE || job->op == OP_SPLICE_FROM || job->op == OP_TEE;
+  return job->op == OP_SPLICE || job->op == OP_SPLICE_FROM || job->op == OP_TEE || job->op == OP_PUMP;
 }
 
 static bool too_long(napi_env env, const char *what) {

@@ -20,7 +20,8 @@ export interface Addon {
    * four 32-bit words from word `iovAt` (address low, high, length low, high: struct iovec on 64-bit little-endian),
    * copied before this returns. `hold` is kept alive until `complete(result)` has been called. An offset of −1 reads or
    * writes at the descriptor's own position (pipes). SEEK_DATA and SEEK_HOLE move that position. VMSPLICE takes `iov` as
-   * well. `from`: of SPLICE, SPLICE_FROM and TEE, the descriptor that bytes come from.
+   * well, and PUMP takes one entry that is no memory: see Splices.pump. `from`: of SPLICE, SPLICE_FROM, TEE and PUMP, the
+   * descriptor that bytes come from.
    */
   job(
     op: number,

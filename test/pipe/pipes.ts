@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync, readFileSync, readSync, writeSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { loadAddon } from '../../src/memory/addon.js';
-import type { Engine, Op, Operation } from '../../src/targets/file/engines/engine.js';
+import { type Engine, Op, type Operation } from '../../src/targets/file/engines/engine.js';
 
 export interface Ends {
   readonly reads: number;
@@ -92,7 +92,9 @@ export class StepEngine implements Engine {
     this.depth = real.depth;
   }
 
+  /** Not of many splices in one job: each is a step, and may fail. */
   supports(op: Op, flags?: number): boolean {
+    if (op === Op.PUMP) return false;
     return flags === undefined ? this.#real.supports(op) : this.#real.supports(op, flags);
   }
 

@@ -42,10 +42,10 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
     assert.deepEqual(counts, {
       bytes: bytes.length,
       ended: true,
-      splicedBytes: target.notSpliced('write') === null ? 3 * MIB : 0,
-      stagedBytes: target.notSpliced('write') === null ? 1000 : bytes.length,
+      splicedBytes: target.splices.problem('write') === null ? 3 * MIB : 0,
+      stagedBytes: target.splices.problem('write') === null ? 1000 : bytes.length,
     });
-    if (target.notSpliced('write') === null) assert.match(reason ?? 'none', /fill their pages|none/);
+    if (target.splices.problem('write') === null) assert.match(reason ?? 'none', /fill their pages|none/);
     assert.ok(contentsOf(path).equals(bytes));
     assert.deepEqual(
       seen,
@@ -107,7 +107,7 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
       assert.ok(contentsOf(path).equals(bytes));
       const { splicedBytes = 0, stagedBytes = 0 } = result.destinations[i] ?? {};
       assert.equal(splicedBytes + stagedBytes, bytes.length);
-      if (targets[i]?.notSpliced('write') === null) assert.equal(splicedBytes, 2 * MIB);
+      if (targets[i]?.splices.problem('write') === null) assert.equal(splicedBytes, 2 * MIB);
     }
     assertNoLeaks();
   });
@@ -138,7 +138,7 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
       op === Op.SPLICE ? { result: 0 } : undefined,
     );
     const target = await fileOf(t, join(tempDirectory(t), 'file'), new Uint8Array(0));
-    if (target.notSpliced('write') !== null) return t.skip('this file system is not spliced to');
+    if (target.splices.problem('write') !== null) return t.skip('this file system is not spliced to');
     const source = streamOver(t, pipe.reads, engine);
     await assert.rejects(movePipeToFile({ source, target }), { code: 'ERR_DIORITE_NO_PROGRESS', bytes: 0 });
     assert.ok(engine.steps <= 3, `${engine.steps} steps`);
@@ -152,7 +152,7 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
       op === Op.SPLICE ? { result: 0 } : undefined,
     );
     const target = await fileOf(t, join(tempDirectory(t), 'file'), new Uint8Array(0), { fileEngine });
-    if (target.notSpliced('write') !== null) return t.skip('this file system is not spliced to');
+    if (target.splices.problem('write') !== null) return t.skip('this file system is not spliced to');
     const moving = movePipeToFile({ source: streamOver(t, pipe.reads), target });
     await assert.rejects(moving, { code: 'ERR_DIORITE_NO_PROGRESS', bytes: 0 });
     assertNoLeaks();
@@ -168,7 +168,7 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
         const bytes = patternBytes(2 * MIB + 5000, at);
         const path = join(tempDirectory(t), 'file');
         const target = await fileOf(t, path, new Uint8Array(0), { fileEngine: engine });
-        if (target.notSpliced('write') !== null) return t.skip('this file system is not spliced to');
+        if (target.splices.problem('write') !== null) return t.skip('this file system is not spliced to');
         const moved = await movePipeToFile({ source: streamOver(t, fed(t, { bytes }).reads, engine), target });
         assert.equal(moved.bytes, bytes.length);
         assert.ok(moved.stagedBytes > 0);
@@ -259,7 +259,7 @@ describe('a file to a pipe', { skip: !hasAddon() }, () => {
       const wanted = bytes.subarray(offset, length === undefined ? undefined : offset + length);
       assert.ok(got.equals(wanted));
       assert.equal(result.bytes, wanted.length);
-      if (target.notSpliced('read') === null)
+      if (target.splices.problem('read') === null)
         assert.deepEqual([result.splicedBytes, result.reason], [wanted.length, null]);
       assertNoLeaks();
     });
@@ -297,7 +297,7 @@ describe('a file to a pipe', { skip: !hasAddon() }, () => {
         const engine = new StepEngine(chooseEngine('auto').engine, judge);
         const bytes = patternBytes(2 * MIB + 5000, at);
         const target = await fileOf(t, join(tempDirectory(t), 'file'), bytes, { fileEngine: engine });
-        if (target.notSpliced('read') !== null) return t.skip('this file system is not spliced from');
+        if (target.splices.problem('read') !== null) return t.skip('this file system is not spliced from');
         const pipe = new TestPipe(t, 256 * KIB);
         const sink = streamOver(t, pipe.writes, engine);
         const moving = moveFileToPipe({ target, sink, offset: 10 }).finally(async () => {

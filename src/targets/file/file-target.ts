@@ -4,7 +4,6 @@ import { promisify } from 'node:util';
 import { assert } from '../../base/assert.js';
 import { DioriteError, errors } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
-import { loadAddon } from '../../memory/addon.js';
 import type { Direction, Limits } from '../../plan/limits.js';
 import { errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
@@ -12,9 +11,9 @@ import type { FileLike, IoOption } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode } from '../inode/inode.js';
-import { withRange } from '../inode/range-lock.js';
 import { allocate } from './allocate.js';
 import { AtomicWrite } from './atomic.js';
+import { CacheWatch } from './cache-watch.js';
 import type { Descriptors } from './descriptors.js';
 import { EndWriter } from './ends.js';
 import { type Engine, Op, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
@@ -22,6 +21,7 @@ import { FileOperation } from './file-operation.js';
 import { FileHoles } from './holes.js';
 import { bufferedLimits, directLimits } from './limits.js';
 import { run, submitWhenRoom } from './run.js';
+import { Splices } from './splices.js';
 
 export interface FileTargetInput {
   readonly descriptors: Descriptors;
@@ -42,8 +42,6 @@ const RETRY = new Set(['EAGAIN', 'EINTR']);
 const EINVAL = -22;
 const EIO = -5;
 const DEPTH_BEST = 32;
-/** Pages may come from somebody else's read of the same range: so many requests in a row are no coincidence. */
-const SUSPICION_ENOUGH = 3;
 
 const fstatFd = promisify(fstat);
 const ftruncateFd = promisify(ftruncate);
@@ -56,6 +54,8 @@ export class FileTarget implements FileLike {
   readonly facts: FileFacts;
   readonly engine: Engine;
   readonly holes?: FileHoles;
+  /** Between pipes and this file. */
+  readonly splices: Splices;
   readonly bestDepth: number;
   readonly seekable = true;
   readonly durable: 'answer' | 'sync';
@@ -66,11 +66,7 @@ export class FileTarget implements FileLike {
   readonly #idle: FileOperation[] = [];
   readonly #notDirect: { read: string | null; write: string | null };
   readonly #limits: { read: Limits; write: Limits };
-  /** Direct requests per direction, how many looked at in a row seemed to leave pages, and whether one ever did not. */
-  readonly #seen = { read: 0, write: 0 };
-  readonly #suspicion = { read: 0, write: 0 };
-  readonly #wasDirect = { read: false, write: false };
-  readonly #cached = { read: false, write: false };
+  readonly #watch: CacheWatch;
   #size: number;
   #cloned = false;
   #inFlight = 0;
@@ -95,6 +91,8 @@ export class FileTarget implements FileLike {
     // O_APPEND: each write goes where the kernel says, so they go one after the other.
     this.bestDepth = descriptors.appends ? 1 : Math.min(DEPTH_BEST, engine.depth);
     this.durable = descriptors.synchronous ? 'answer' : 'sync';
+    this.#watch = new CacheWatch(descriptors.fd);
+    this.splices = this.#makeSplices();
     this.#size = facts.kind === 'block' ? facts.deviceBytes : descriptors.stats.size;
     this.#ends = new EndWriter({
       target: this,
@@ -133,7 +131,7 @@ export class FileTarget implements FileLike {
   ioMode(direction: Direction): IoMode {
     if (this.#cloned && direction === 'write') return 'clone';
     if (this.#io === 'drop-behind') return 'drop-behind';
-    return this.#goesDirect(direction) && !this.#cached[direction] ? 'direct' : 'buffered';
+    return this.#goesDirect(direction) && !this.#watch.isCached(direction) ? 'direct' : 'buffered';
   }
 
   effectOf(error: DioriteError): Effect {
@@ -150,6 +148,25 @@ export class FileTarget implements FileLike {
     if (this.#closed !== null)
       throw errors.make('ERR_DIORITE_CLOSED', `${this.name}: the file is closed`, { path: this.name });
     this.#inode.check(this.name);
+  }
+
+  #makeSplices(): Splices {
+    const inFlight = (more: 1 | -1): void => {
+      this.#inFlight += more;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    };
+    const written = (offset: number, bytes: number): void => {
+      this.noteChanged(offset, bytes);
+      this.#size = Math.max(this.#size, offset + bytes);
+    };
+    const file = {
+      check: () => this.check(),
+      notDirect: (direction: Direction) => this.notDirect(direction),
+      inFlight,
+      written,
+    };
+    const [descriptors, engine, inode, watch] = [this.#descriptors, this.engine, this.#inode, this.#watch];
+    return new Splices({ file, descriptors, engine, inode, watch });
   }
 
   // ---- the file --------------------------------------------------------------------------------------------------
@@ -259,9 +276,7 @@ export class FileTarget implements FileLike {
     operation.instead = false;
     operation.cachedBefore = -1;
     request.viaCache = !direct;
-    if (direct && (isSample(++this.#seen[request.direction]) || this.#suspicion[request.direction] > 0)) {
-      operation.cachedBefore = this.#cachedPages(request.offset, request.bytes);
-    }
+    if (direct) operation.cachedBefore = this.#watch.before(request.direction, request.offset, request.bytes);
   }
 
   completed(operation: FileOperation, result: number): void {
@@ -274,7 +289,7 @@ export class FileTarget implements FileLike {
     }
     if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
     if (!operation.buffered && result > 0) {
-      this.#lookAtCache(request.direction, request.offset, request.bytes, operation.cachedBefore);
+      this.#watch.after(request.direction, request.offset, request.bytes, operation.cachedBefore);
     }
     // The kernel promises all or nothing: anything between is an error, and not to be completed by a second request.
     const moved = atomic && result >= 0 && result < request.bytes ? EIO : result;
@@ -387,71 +402,6 @@ export class FileTarget implements FileLike {
     this.#finish(request, () => request.fail(told));
   }
 
-  // ---- what the kernel did ---------------------------------------------------------------------------------------
-
-  /** Pages of the range in the page cache; −1 where that cannot be asked. */
-  #cachedPages(offset: number, bytes: number): number {
-    const addon = loadAddon();
-    return addon === null ? -1 : addon.cachedPages(this.#descriptors.fd, offset, bytes);
-  }
-
-  /**
-   * A direct request leaves no pages behind: it flushes and drops what was there. More of them than before means that
-   * the file system buffered it and told nobody (ext4 with data=journal, tmpfs, …), or that somebody else read the same
-   * range meanwhile; then the next requests are looked at too.
-   */
-  #lookAtCache(direction: Direction, offset: number, bytes: number, before: number): void {
-    if (before < 0) return;
-    const after = this.#cachedPages(offset, bytes);
-    if (after < 0) return;
-    const suspicion = after > before ? this.#suspicion[direction] + 1 : 0;
-    this.#suspicion[direction] = suspicion;
-    if (suspicion === 0) this.#wasDirect[direction] = true;
-    this.#cached[direction] = suspicion >= (this.#wasDirect[direction] ? SUSPICION_ENOUGH : 1);
-  }
-
-  // ---- pipes -----------------------------------------------------------------------------------------------------
-
-  /** Why pages cannot go between a pipe and this file as they lie; null: they can, where the kernel takes them. */
-  notSpliced(direction: Direction): string | null {
-    if (!this.engine.supports(Op.SPLICE)) return 'splicing needs the addon';
-    return this.notDirect(direction);
-  }
-
-  /**
-   * Pages between a pipe and the file, by splice(2) on the direct descriptor: how many bytes, or −errno. EINVAL: they do
-   * not lie as the file wants them, and are still in the pipe. The range must be of whole blocks.
-   */
-  async splice(direction: Direction, pipe: number, offset: number, length: number): Promise<number> {
-    this.check();
-    const fd = this.#descriptors.direct;
-    assert(fd !== null && this.notSpliced(direction) === null, 'what is spliced goes direct');
-    const looks = isSample(++this.#seen[direction]) || this.#suspicion[direction] > 0;
-    const before = looks ? this.#cachedPages(offset, length) : -1;
-    this.#inFlight++;
-    try {
-      const result =
-        direction === 'read'
-          ? await run(this.engine, { op: Op.SPLICE_FROM, fd: pipe, from: fd, offset, length, buffered: true })
-          : await this.#spliceIn(fd, pipe, offset, length);
-      if (result > 0) this.#lookAtCache(direction, offset, length, before);
-      return result;
-    } finally {
-      this.#inFlight--;
-      if (this.#inFlight === 0) this.#onIdle?.();
-    }
-  }
-
-  async #spliceIn(fd: number, pipe: number, offset: number, length: number): Promise<number> {
-    const range = { start: offset, end: offset + length, kind: 'direct' } as const;
-    const command = { op: Op.SPLICE, fd, from: pipe, offset, length, buffered: true };
-    const result = await withRange(this.#inode.lock, range, () => run(this.engine, command));
-    if (result <= 0) return result;
-    this.noteChanged(offset, result);
-    this.#size = Math.max(this.#size, offset + result);
-    return result;
-  }
-
   /** Written back and evicted at once; the answer waits for it, so that the budget bounds what is dirty. */
   async #dropBehind(request: Request, result: number): Promise<void> {
     const failed = await this.#ends.evict(request.offset, result, request.direction === 'write');
@@ -507,9 +457,4 @@ const abandoned = new FinalizationRegistry<{ descriptors: Descriptors; inode: In
 
 function wrapped(cause: unknown, path: string): DioriteError {
   return errors.make('ERR_DIORITE_ASSERTION', `${path}: writing an unaligned end failed`, { path, cause });
-}
-
-/** The 1st, 2nd, 4th, 8th … request of a direction is looked at: what a file system does rarely changes. */
-function isSample(n: number): boolean {
-  return (n & (n - 1)) === 0;
 }

@@ -4,6 +4,8 @@
 //              │                  ├─ tee ─▶ cell ─ splice ─▶ file
 //              │                  └─ read ─▶ lease ─ write ─▶ file       those that do not, and the end of the stream
 //              └─ read ─▶ lease ─────────────────── write ─▶ target      where nothing is spliced at all
+//
+// A fast stream of whole pages to one file is pumped: the first line, many times over, in one job of the pool.
 import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
 import { IovIter } from '../../iter/iov-iter.js';
@@ -22,6 +24,11 @@ import { EAGAIN, EINVAL, emptyCell, isRefusal, leaseOf, spliceSome, teeCell } fr
 const UNITS_MAX = 3;
 /** After a cell whose bytes did not fill their pages, so many units are copied, then twice as many, and so on. */
 const PATIENCE_MAX_UNITS = 64;
+
+/** One job of a pump: some milliseconds of a disk, after which a signal is looked at and progress is told. */
+const PUMP_BYTES: number = 16 * CELL_BYTES;
+/** A stream that gives less than a cell without a pause is slow: for so many units nothing is pumped. */
+const PUMP_PAUSE_UNITS = 16;
 
 /** A stretch of the stream on its way: in a cell, or in a lease. */
 interface Unit {
@@ -55,6 +62,7 @@ export class Drain {
   /** Units that are copied before a cell is tried again. */
   #patience = 0;
   #nextPatience = 1;
+  #pumpPause = 0;
 
   constructor(input: DrainInput) {
     this.#input = input;
@@ -86,6 +94,7 @@ export class Drain {
   async #take(): Promise<Unit> {
     const cell = this.#cellNow();
     if (cell === null) return this.#fillLease(null);
+    await this.#pump(cell);
     await this.#fillCell(cell);
     // At the end of the stream whole blocks of it may still go as they lie: the route tries.
     if (cell.isWhole || (this.#never === null && (this.#ended || this.#isAll(cell.bytes)))) {
@@ -94,6 +103,24 @@ export class Drain {
     }
     if (this.#never === null) this.#lieBadly();
     return this.#fillLease(cell);
+  }
+
+  /** As much as goes in large jobs; leaves in the cell what came behind it. */
+  async #pump(cell: Cell): Promise<void> {
+    const { source, routes, bytes, signal } = this.#input;
+    const [route] = routes;
+    if (this.#pumpPause > 0) this.#pumpPause--;
+    if (route === undefined || routes.length > 1 || this.#pumpPause > 0) return;
+    if (!source.engine.supports(Op.PUMP) || !route.canPump(cell.capacity)) return;
+    const before = this.#taken;
+    while (cell.bytes === 0 && bytes - this.#taken >= cell.capacity && this.#error === null) {
+      if (signal?.aborted) throw errors.aborted(signal.reason);
+      const moved = await route.pump(source.fd, cell, this.#taken, Math.min(PUMP_BYTES, bytes - this.#taken));
+      if (moved === 0) break;
+      this.#taken += moved;
+      this.#tellProgress();
+    }
+    if (this.#taken === before) this.#pumpPause = PUMP_PAUSE_UNITS;
   }
 
   #isAll(bytes: number): boolean {

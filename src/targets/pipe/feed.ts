@@ -69,7 +69,7 @@ export class Feed {
     this.#file = target instanceof FileTarget ? target : null;
     this.#blockBytes = target.limitsAt(offset, 'read').offsetAlignment;
     this.#never =
-      this.#file === null ? 'the source is no local file' : (this.#file.notSpliced('read') ?? sinkProblem(sink));
+      this.#file === null ? 'the source is no local file' : (this.#file.splices.problem('read') ?? sinkProblem(sink));
   }
 
   async run(): Promise<MoveResult> {
@@ -157,7 +157,7 @@ export class Feed {
     const file = this.#file;
     assert(file !== null, 'only files are spliced from');
     while (cell.bytes < wanted) {
-      const moved = await file.splice('read', cell.writeFd, offset + cell.bytes, wanted - cell.bytes);
+      const moved = await file.splices.move('read', cell.writeFd, offset + cell.bytes, wanted - cell.bytes);
       if (moved === 0) return null;
       if (moved === EINVAL || isRefusal(moved)) return `splice is refused: ${nameOf(moved)}`;
       if (moved < 0) throw errnoError(moved, 'splice', file.name);

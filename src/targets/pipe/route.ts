@@ -7,6 +7,7 @@ import { errnoError } from '../../transfer/errno.js';
 import { Ledger } from '../../transfer/ledger.js';
 import type { Target } from '../../transfer/target.js';
 import { startTransfer } from '../../transfer/transfer.js';
+import { Op } from '../file/engines/engine.js';
 import { FileTarget } from '../file/file-target.js';
 import { Attempts } from './attempts.js';
 import { type Cell, nameOf } from './cell.js';
@@ -38,7 +39,7 @@ export class Route {
     this.offset = offset;
     this.#file = target instanceof FileTarget ? target : null;
     this.#blockBytes = Math.max(PAGE_SIZE, target.limitsAt(offset, 'write').endAlignment);
-    this.#never = this.#file === null ? 'the destination is no local file' : this.#file.notSpliced('write');
+    this.#never = this.#file === null ? 'the destination is no local file' : this.#file.splices.problem('write');
     if (this.#never === null && offset % this.#blockBytes !== 0) this.#never = `it begins at ${offset}, within a block`;
   }
 
@@ -49,6 +50,22 @@ export class Route {
 
   get doneBytes(): number {
     return this.#doneTo;
+  }
+
+  /** Whether whole cells of this capacity can be pumped. */
+  canPump(capacity: number): boolean {
+    if (this.#never !== null || this.#file === null) return false;
+    return capacity % this.#blockBytes === 0 && this.#file.engine.supports(Op.PUMP);
+  }
+
+  /** From the stream through the cell, as long as whole pages come without a pause: how many bytes from `at` on. */
+  async pump(source: number, cell: Cell, at: number, most: number): Promise<number> {
+    assert(this.#file !== null && cell.bytes === 0, 'a pump begins with an empty cell');
+    const { moved, held } = await this.#file.splices.pump(source, cell, this.offset + at, most);
+    cell.bytes = held;
+    this.splicedBytes += moved;
+    if (moved > 0) this.#settle(at, moved);
+    return moved;
   }
 
   /** The cell's bytes at `at` of the stream: as they lie where the file takes them so, and copied where not. */
@@ -110,7 +127,7 @@ export class Route {
     assert(this.#file !== null, 'only files are spliced to');
     const whole = cell.isWhole;
     const offset = this.offset + at;
-    const result = await this.#file.splice('write', cell.readFd, offset, length);
+    const result = await this.#file.splices.move('write', cell.readFd, offset, length);
     if (result >= 0) return result;
     if (isRefusal(result)) this.#never = `splice is refused: ${nameOf(result)}`;
     else if (result !== EINVAL) {

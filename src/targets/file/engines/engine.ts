@@ -28,6 +28,8 @@ export const Op = {
   TEE: 13,
   /** vmsplice(2): the pages themselves go into the pipe `fd`. Nobody may write to them ever after. */
   VMSPLICE: 14,
+  /** Many splices in one job: see Splices.pump. */
+  PUMP: 15,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 

@@ -34,7 +34,7 @@ export class PoolEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.VMSPLICE;
+    return op >= Op.READ && op <= Op.PUMP;
   }
 
   submit(operation: Operation): boolean {

@@ -74,7 +74,7 @@ export class UringEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.VMSPLICE;
+    return op >= Op.READ && op <= Op.PUMP;
   }
 
   submit(operation: Operation): boolean {
