@@ -40,6 +40,8 @@ export { type FakeNode, fakeError } from './fake/tree.js';
 export class FakeProtocol implements NfsProtocol {
   readonly version: '3' | '4.1' | '4.2';
   readonly server = 'fake:2049';
+  /** As a test wants it. */
+  isSilent = false;
   readonly limits: NfsLimits;
   readonly offers: NfsOffers;
   readonly tree: FakeTree = new FakeTree();

@@ -9,6 +9,7 @@ import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode, openInode } from '../inode/inode.js';
 import { COMMIT_BYTES, type CommitHost, Commits } from './commits.js';
+import { Effects, isOutOfReach } from './effects.js';
 import { factsOf, limitsOf } from './facts.js';
 import { type IoHost, NfsIo } from './io.js';
 import { named, namedError } from './named.js';
@@ -23,6 +24,7 @@ import {
   UNSTABLE,
 } from './protocol.js';
 import { toBigIntStats, toStats } from './stats.js';
+import { COURTESY_MS, within } from './within.js';
 
 export interface NfsTargetInput {
   /** The URL, for messages. */
@@ -43,20 +45,6 @@ export const NFS_BEST_DEPTH = 16;
 const BYTES_IN_FLIGHT_BEST = 3 * COMMIT_BYTES + NFS_BEST_DEPTH * 1024 * 1024;
 /** What the protocols take of a mode: RFC 1813 §2.3.5 (mode), RFC 8881 §6.2.4. */
 const MODE_BITS = 0o7777;
-/** Refused before anything was written: RFC 1813 §3.3.7, RFC 8881 §18.32. */
-const NO_EFFECT = new Set(['EACCES', 'EPERM', 'EROFS', 'ESTALE', 'EISDIR', 'EBADF', 'EINVAL', 'ERR_DIORITE_DETACHED']);
-/** Nothing happened: a server that is busy with this file for the moment (NFS4ERR_LOCKED, DENIED). */
-const RETRY = new Set(['EAGAIN', 'EINTR']);
-/** COMMIT was not answered, or not sent: the server may still have what it took. */
-const OUT_OF_REACH = new Set([
-  'ETIMEDOUT',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'ECANCELED',
-]);
 
 export class NfsTarget implements FileLike, IoHost, CommitHost {
   readonly name: string;
@@ -76,8 +64,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
   readonly #inode: Inode;
   readonly #commits: Commits;
   readonly #idle: NfsIo[] = [];
-  readonly #unsent: WeakSet<DioriteError> = new WeakSet();
-  readonly #repeated: WeakSet<DioriteError> = new WeakSet();
+  readonly #effects: Effects = new Effects();
   #size: number;
   #ioMode: IoMode = 'direct';
   /** WRITEs on the wire, and all that is not released. */
@@ -130,11 +117,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
   }
 
   effectOf(error: DioriteError, direction: Direction): Effect {
-    if (this.#unsent.has(error)) return 'none';
-    // What is refused now may have been written by the sending before, whose answer is lost.
-    if (direction === 'write' && this.#repeated.has(error)) return 'unknown';
-    if (RETRY.has(error.code)) return 'retry';
-    return direction === 'write' && NO_EFFECT.has(error.code) ? 'none' : 'unknown';
+    return this.#effects.of(error, direction);
   }
 
   check(): void {
@@ -226,8 +209,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
     const { request } = io;
     const told = namedError(error, { syscall: request.direction, path: this.name });
     if (request.direction === 'write') this.#writing--;
-    if (unsent) this.#unsent.add(told);
-    if (repeated) this.#repeated.add(told);
+    this.#effects.note(told, unsent, repeated);
     if (io.stage === 'again') this.lose(io, told);
     else request.fail(told);
     this.release(io);
@@ -272,7 +254,7 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
 
   /** The server took the bytes and could not write them: nothing more is believed of this file. */
   commitFailed(error: DioriteError): boolean {
-    if (OUT_OF_REACH.has(error.code)) return false;
+    if (isOutOfReach(error)) return false;
     this.#inode.poison(error);
     return true;
   }
@@ -370,23 +352,39 @@ export class NfsTarget implements FileLike, IoHost, CommitHost {
     return this.#closed;
   }
 
+  /** Closes a file that is of no use to anybody: what was written need not become durable. Idempotent; never rejects. */
+  async drop(): Promise<void> {
+    this.#closed ??= this.#end(true);
+    await Promise.allSettled([this.#closed]);
+  }
+
   /** What is not durable yet is made so, as close-to-open consistency has it (RFC 8881 §10.3.1); or the close fails. */
   async #close(): Promise<void> {
     this.#commits.hasten();
-    if (this.#inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    await this.#idleness();
     try {
       await this.#commits.sync();
     } finally {
-      closeInode(this.#inode);
-      try {
-        await this.#named('close', () => this.#protocol.closeFile(this.#file));
-      } finally {
-        await this.#input.release();
-      }
+      await this.#end(!this.#file.writes);
+    }
+  }
+
+  async #idleness(): Promise<void> {
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** `isCourtesy`: there is nothing to lose, and the server is told as far as it listens. */
+  async #end(isCourtesy: boolean): Promise<void> {
+    await this.#idleness();
+    closeInode(this.#inode);
+    const closing = this.#named('close', () => this.#protocol.closeFile(this.#file));
+    try {
+      await (isCourtesy ? within(COURTESY_MS, closing) : closing);
+    } finally {
+      await this.#input.release();
     }
   }
 }

@@ -165,6 +165,11 @@ export interface NfsProtocol {
   readonly server: string;
   readonly limits: NfsLimits;
   readonly offers: NfsOffers;
+  /**
+   * Time was up for a call, or there is no connection, and nothing was heard since. Whoever clears up does not wait for
+   * such a server.
+   */
+  readonly isSilent: boolean;
   /** The directory that was mounted: v3's export; v4: the root of the server's tree, or the export by path. */
   readonly root: NfsObject;
 

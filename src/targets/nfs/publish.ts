@@ -7,9 +7,10 @@ import { isSame } from './looks.js';
 import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { createMode, urlOf } from './open.js';
-import type { NfsAttributes, NfsOpened, NfsProtocol } from './protocol.js';
+import type { FileHandle, NfsAttributes, NfsOpened, NfsProtocol } from './protocol.js';
 import { parseNfsUrl } from './url.js';
 import { localError, Place, walk } from './walk.js';
+import { COURTESY_MS, within } from './within.js';
 
 /** Names are random: a second collision means that something is wrong with the directory. */
 const ATTEMPTS_MAX = 8;
@@ -91,9 +92,17 @@ async function createBeside(protocol: NfsProtocol, { directory, name }: NamePlac
     try {
       return [temporary, await protocol.open(directory.handle, temporary, options)];
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST' || attempt === ATTEMPTS_MAX) throw error;
+      if (codeOf(error) === 'EEXIST' && attempt < ATTEMPTS_MAX) continue;
+      // It may have been made before something went wrong.
+      if (codeOf(error) !== 'EEXIST') await removeUnwanted(protocol, directory.handle, temporary);
+      throw error;
     }
   }
+}
+
+/** Nobody else uses a temporary name; nobody waits for a server that has left its client waiting before. */
+async function removeUnwanted(protocol: NfsProtocol, directory: FileHandle, temporary: string): Promise<void> {
+  if (!protocol.isSilent) await within(COURTESY_MS, protocol.remove(directory, temporary));
 }
 
 function codeOf(error: unknown): string | null {
@@ -162,9 +171,10 @@ export class NfsPublication implements Publication {
     if (this.#ended !== null) return;
     this.#ended = 'discarded';
     const { directory, temporary } = this.#end;
+    const { protocol } = this.#connection;
     // What led here is the error that is told; a temporary file that cannot be removed is told apart by its name.
-    await Promise.allSettled([this.target.close()]);
-    await Promise.allSettled([this.#connection.protocol.remove(directory.handle, temporary)]);
+    await this.target.drop();
+    await removeUnwanted(protocol, directory.handle, temporary);
     await Promise.allSettled([this.#connection.release()]);
   }
 

@@ -51,6 +51,10 @@ export class RecordingRpc implements Rpc {
     return this.#inner.name;
   }
 
+  get isSilent(): boolean {
+    return this.#inner.isSilent;
+  }
+
   get inFlight(): number {
     return this.#inner.inFlight;
   }
@@ -136,6 +140,7 @@ function mangledOnce(bytes: Buffer, random: Random): Buffer {
 export class ReplayingRpc implements Rpc {
   readonly name = 'replayed:0';
   readonly inFlight = 0;
+  readonly isSilent = false;
   random: Random | null = null;
   /** How many answers were mangled. */
   cases = 0;

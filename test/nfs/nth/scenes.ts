@@ -66,6 +66,8 @@ function copyThere(name: string, before: Buffer | null): Scene {
       } catch (error) {
         const left = inExport(stage, 'new');
         assert.ok(is(left, before) || is(left, SOURCE), 'the name is what it was, or what it was to be');
+        const names = [...stage.server.tree.at('/export').entries.keys()];
+        assert.deepEqual(names, left === null ? [] : ['new'], 'no temporary file is left');
         throw error;
       }
       assert.ok(is(inExport(stage, 'new'), SOURCE), 'byte for byte, and durable');

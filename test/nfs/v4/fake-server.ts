@@ -74,6 +74,10 @@ export class FakeServer implements Rpc {
 
   // ---- Rpc ----
 
+  get isSilent(): boolean {
+    return false;
+  }
+
   get inFlight(): number {
     return this.#held.size + this.#swallowed.size;
   }

@@ -68,6 +68,8 @@ export interface Rpc {
   readonly name: string;
   /** Calls that wait for an answer. */
   readonly inFlight: number;
+  /** Time was up for a call or a connection, or none could be made, and nothing has come from the server since. */
+  readonly isSilent: boolean;
   /** Never answers before it returns. */
   call(call: RpcCall): void;
   /** A promise for the results; rejects with a DioriteError. */

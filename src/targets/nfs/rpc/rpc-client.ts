@@ -56,6 +56,7 @@ export class RpcClient implements Rpc {
   /** Where the last connection came from. */
   #localPort: number | null = null;
   #closing: Promise<void> | null = null;
+  #isSilent = false;
 
   /** Fails where the server cannot be reached: at once, or in `timeoutMs`. */
   static async connect(options: RpcClientOptions): Promise<RpcClient> {
@@ -102,13 +103,20 @@ export class RpcClient implements Rpc {
         return client.#pending.size > 0;
       },
       expire: (nowMs: number) => client.#expire(nowMs),
-      stalled: () => client.#break(systemError('ETIMEDOUT', `${client.name} is silent`)),
+      stalled: () => {
+        client.#isSilent = true;
+        client.#break(systemError('ETIMEDOUT', `${client.name} is silent`));
+      },
     };
     return new Watch(watched, this.#options.timeoutMs);
   }
 
   get inFlight(): number {
     return this.#pending.live;
+  }
+
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   call(call: RpcCall): void {
@@ -212,6 +220,7 @@ export class RpcClient implements Rpc {
   /** After each call that is done with. */
   #settled(answered: boolean): void {
     if (answered) {
+      this.#isSilent = false;
       this.#backOff.reset();
       this.#watch.answered();
     }
@@ -224,6 +233,7 @@ export class RpcClient implements Rpc {
     if (connection !== this.#connection) return;
     this.#connection = null;
     this.#lastError = error;
+    this.#isSilent ||= !connection.connected;
     // Something on the way may have had enough of this port.
     if (!connection.connected && error.code === 'ETIMEDOUT') this.#localPort = null;
     const first = this.#first;
@@ -270,6 +280,7 @@ export class RpcClient implements Rpc {
   }
 
   #expire(nowMs: number): void {
+    this.#isSilent = true;
     const late = (pending: PendingCall): boolean => pending.deadlineMs <= nowMs;
     // Their memory is free only once nothing can arrive for them any more.
     if (

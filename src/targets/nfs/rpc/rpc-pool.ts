@@ -26,6 +26,11 @@ export class RpcPool implements Rpc {
     return this.#clients.reduce((sum, client) => sum + client.inFlight, 0);
   }
 
+  /** What one of them hears, all may hope for. */
+  get isSilent(): boolean {
+    return this.#clients.every((client) => client.isSilent);
+  }
+
   /** The first of the least busy: a program that waits for each answer stays on one connection. */
   #least(): RpcClient {
     return this.#clients.reduce((least, client) => (client.inFlight < least.inFlight ? client : least));

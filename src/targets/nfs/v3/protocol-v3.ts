@@ -82,6 +82,10 @@ export class ProtocolV3 implements NfsProtocol {
     this.#onClose = onClose;
   }
 
+  get isSilent(): boolean {
+    return this.#rpc.isSilent;
+  }
+
   get room(): number {
     return this.#data.room;
   }
@@ -203,7 +207,7 @@ export class ProtocolV3 implements NfsProtocol {
 
   async #close(): Promise<void> {
     await this.#rpc.close();
-    await this.#onClose();
+    if (!this.isSilent) await this.#onClose();
   }
 }
 

@@ -22,6 +22,11 @@ export class StatusError extends Error {
     this.operation = operation;
     this.mayHaveRun = mayHaveRun;
   }
+
+  /** The same of a call that may have been carried out, or not. */
+  of(mayHaveRun: boolean): StatusError {
+    return mayHaveRun === this.mayHaveRun ? this : new StatusError(this.status, this.operation, mayHaveRun);
+  }
 }
 
 /** The head of a compound of `operations` operations: tag, minor version, how many. */

@@ -165,13 +165,7 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
   #start(call: SessionCall, slot: number): void {
     const session = this.#session;
     assert(session !== null, 'a slot is of a session');
-    call.session = session;
-    call.slot = slot;
-    call.sequence = session.slots.sequenceOf(slot);
-    call.highestSlot = session.slots.highestUsed();
-    call.epoch = this.#recoverer?.epoch ?? 0;
-    call.fileEpoch = call.file?.epoch ?? 0;
-    call.resent = false;
+    call.take(session, slot, this.#recoverer?.epoch ?? 0);
     if (call.lane === 'data') this.#dataInFlight++;
     this.#limit(call);
     this.rpc.call(call);
@@ -287,13 +281,13 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
     const { file } = call;
     // What recovery itself sends is recovery's to judge.
     if (decision === 'fail' || call.lane === 'recovery' || (decision === 'state' && file === null)) {
-      call.refuse(new StatusError(error.status, error.operation, call.mayHaveRun));
+      call.refuse(error.of(call.mayHaveRun));
       return;
     }
     const changed = file === null ? call.epoch !== this.#recoverer?.epoch : call.fileEpoch !== file.epoch;
     if (!changed) {
       if (++call.stateChecks > STATE_CHECKS_MAX) {
-        call.refuse(new StatusError(error.status, error.operation, call.mayHaveRun));
+        call.refuse(error.of(call.mayHaveRun));
         return;
       }
       if (decision === 'client') this.#recoverer?.clientLost();
@@ -304,12 +298,9 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
 
   /** The first sending was carried out, and its answer is gone. Of what was sent once that is nonsense. */
   #answeredBefore(call: SessionCall, error: StatusError): void {
-    if (!call.resent && ++call.stateChecks > STATE_CHECKS_MAX) {
-      call.refuse(error);
-      return;
-    }
     call.mayHaveRun = true;
-    this.#sendAnew(call, error.status);
+    if (!call.resent && ++call.stateChecks > STATE_CHECKS_MAX) call.refuse(error);
+    else this.#sendAnew(call, error.status);
   }
 
   failed(call: SessionCall, error: DioriteError, unsent: boolean): void {
@@ -337,11 +328,8 @@ export class Dispatcher extends Runner implements CallHandler, FenceHandler {
       call.refuse(new StatusError(status, OP.SEQUENCE, call.mayHaveRun));
       return;
     }
-    if (call.mayHaveRun && !call.repeatable) {
-      call.answerLost();
-      return;
-    }
-    if (performance.now() >= call.deadlineMs) this.#timeOut(call, 'no session');
+    if (call.mayHaveRun && !call.repeatable) call.answerLost();
+    else if (performance.now() >= call.deadlineMs) this.#timeOut(call, 'no session');
     else this.#queues.push(call);
   }
 

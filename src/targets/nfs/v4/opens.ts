@@ -150,8 +150,8 @@ export class Opens {
     const { openFiles, lease } = this.#options;
     const what = `CLOSE ${file.name}`;
     try {
-      // Of a lost file the server has nothing left to close.
-      if (file.isLost) return;
+      // Of a lost file the server has nothing left to close; of a silent one its lease will end.
+      if (file.isLost || this.#dispatcher.rpc.isSilent) return;
       await this.#dispatcher.run(closeOperation(file, what));
     } catch (error) {
       if (file.isLost || (error instanceof StatusError && error.mayHaveRun && isClosedAlready(error))) return;

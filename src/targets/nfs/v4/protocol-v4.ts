@@ -23,6 +23,7 @@ import { systemError } from '../rpc/rejections.js';
 import { RpcPool } from '../rpc/rpc-pool.js';
 import type { NfsSettings } from '../settings.js';
 import { nfsError } from '../status.js';
+import { COURTESY_MS, within } from '../within.js';
 import type { AttributeValues } from './attributes.js';
 import { Beyond } from './beyond.js';
 import { Changes } from './changes.js';
@@ -40,9 +41,6 @@ import { Recovery } from './recovery.js';
 import { HEADER_BYTES_ASKED, type Session } from './session.js';
 import { type ClientOwner, destroyClientId, destroySession } from './session-wire.js';
 import { SLOTS_MAX } from './slots.js';
-
-/** How long a server that is told goodbye is waited for: what it keeps longer ends with the lease. */
-const GOODBYE_MS = 2_000;
 
 export interface ProtocolV4Options {
   readonly rpc: Rpc;
@@ -144,6 +142,10 @@ export class ProtocolV4 implements NfsProtocol {
   }
 
   // ---- data ----
+
+  get isSilent(): boolean {
+    return this.#rpc.isSilent;
+  }
 
   get room(): number {
     return this.#data.room;
@@ -280,7 +282,7 @@ export class ProtocolV4 implements NfsProtocol {
   }
 
   async #close(): Promise<void> {
-    await within(GOODBYE_MS, this.#sayGoodbye());
+    if (!this.isSilent) await within(COURTESY_MS, this.#sayGoodbye());
     this.#recovery.close();
     this.#dispatcher.close();
     await this.#rpc.close();
@@ -300,16 +302,6 @@ export class ProtocolV4 implements NfsProtocol {
 function least(server: bigint, ...others: readonly (number | undefined)[]): number {
   const known = others.map((other) => other ?? Number.POSITIVE_INFINITY);
   return Math.min(Number(server), ...known);
-}
-
-/** Waits for the promise, but not for ever, and whatever it says. */
-async function within(timeoutMs: number, promise: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  await Promise.race([promise.catch(() => undefined), late]);
-  clearTimeout(timer);
 }
 
 /**

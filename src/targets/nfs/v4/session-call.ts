@@ -60,6 +60,17 @@ export abstract class SessionCall implements RpcCall {
     this.handler = handler;
   }
 
+  /** It holds this slot from now on. `epoch`: of the client id. */
+  take(session: Session, slot: number, epoch: number): void {
+    this.session = session;
+    this.slot = slot;
+    this.sequence = session.slots.sequenceOf(slot);
+    this.highestSlot = session.slots.highestUsed();
+    this.epoch = epoch;
+    this.fileEpoch = this.file?.epoch ?? 0;
+    this.resent = false;
+  }
+
   abstract readonly lane: Lane;
   abstract readonly sink: ReplySink | null;
   /** For messages: `READ`, `OPEN name`. */
