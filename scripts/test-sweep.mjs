@@ -4,8 +4,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
+/** Of temporary directories: on a disk, and in memory. */
+const PLACES = [tmpdir(), '/dev/shm'];
 const NAME = /^diorite-test-(\d+)-(\d+)/;
 const BUSY_ATTEMPTS = 50;
 const BUSY_PAUSE_MS = 100;
@@ -124,8 +126,9 @@ function removeTraceInstances(isOurs) {
 
 function sweepWhere(isOurs) {
   const removed = [];
-  for (const name of list(tmpdir()).filter((entry) => NAME.test(entry) && isOurs(entry))) {
-    const directory = join(tmpdir(), name);
+  const directories = PLACES.flatMap((place) => list(place).map((name) => join(place, name)));
+  for (const directory of directories.filter((each) => NAME.test(basename(each)) && isOurs(basename(each)))) {
+    const name = basename(directory);
     try {
       killServersOf(directory);
       unmountUnder(directory);

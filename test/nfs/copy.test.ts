@@ -84,31 +84,6 @@ for (const version of VERSIONS) {
       await assert.rejects(copy(source, url('new'), { signal: controller.signal, onProgress }), { name: 'AbortError' });
       assert.deepEqual(readdirSync(path), []);
     });
-
-    it('goes on when the server is killed on the way, twice', async (t) => {
-      if (!requireGanesha(t)) return;
-      // A v4 client gets its open files back in the time of grace only; before its first copy it waits that out.
-      const grace = { graceless: false, leaseSeconds: 4, graceSeconds: 4 };
-      const server = await startGanesha(t, { versions: [version], ...(version === '3' ? {} : grace) });
-      const source = join(tempDirectory(t), 'source');
-      const bytes = bytesOf(64 * MIB);
-      writeFileSync(source, bytes);
-      const kills = [16 * MIB, 40 * MIB];
-      let restarting = Promise.resolve();
-      await copy(source, server.url(version, '/vfs/copy').href, {
-        requestBytes: MIB,
-        verify: true,
-        onProgress: ({ phase, doneBytes }) => {
-          if (phase !== 'copy' || kills[0] === undefined || doneBytes < kills[0]) return;
-          kills.shift();
-          restarting = restarting.then(() => server.restart({ kill: true }));
-        },
-      });
-      await restarting;
-      assert.deepEqual(kills, []);
-      assert.ok(readFileSync(join(server.vfsDirectory, 'copy')).equals(bytes));
-      assert.deepEqual(readdirSync(server.vfsDirectory), ['copy']);
-    });
   });
 
   describe(`the command line with NFS ${version}`, () => {

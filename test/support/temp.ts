@@ -1,6 +1,6 @@
 // Temporary directories of a test run, the page cache's view of a file, and a process's own I/O counters.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -43,6 +43,17 @@ export interface Cleanup {
 /** An empty directory with a short path that anybody may enter; it is removed after the test. */
 export function tempDirectory(t: Cleanup): string {
   const directory = mkdtempSync(join(runDirectory(), 't-'));
+  chmodSync(directory, 0o755);
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+const SHARED_MEMORY = '/dev/shm';
+
+/** The same in memory where that can be had: a disk with much to write may stop a process for many seconds. */
+export function memoryDirectory(t: Cleanup): string {
+  if (!existsSync(SHARED_MEMORY)) return tempDirectory(t);
+  const directory = mkdtempSync(join(SHARED_MEMORY, `${runName()}-`));
   chmodSync(directory, 0o755);
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;

@@ -1,11 +1,11 @@
 // Every message of a client goes wrong once, in every way: it ends well, or with an error that tells the truth.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { nfsConnections } from '../../../src/targets/nfs/connect.js';
 import { assertNoLeaks } from '../../support/leaks.js';
-import { type Cleanup, runName, tempDirectory } from '../../support/temp.js';
+import { memoryDirectory } from '../../support/temp.js';
 import type { NfsVersion } from '../ganesha.js';
 import { happeningsFor } from './faults.js';
 import { messagesOf, strikeEach } from './run.js';
@@ -13,19 +13,10 @@ import { SCENES } from './scenes.js';
 
 /** Of the whole run, with some hundred servers in this process. */
 const MEMORY_KIB_MAX = 1024 * 1024;
-const SHARED_MEMORY = '/dev/shm';
-
-/** In memory where that can be had: a disk with much to write stops a process for longer than calls may take here. */
-function quickDirectory(t: Cleanup): string {
-  if (!existsSync(SHARED_MEMORY)) return tempDirectory(t);
-  const directory = mkdtempSync(join(SHARED_MEMORY, `${runName()}-`));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 export function nthFaultSuite(version: NfsVersion): void {
   const cleanups: (() => void | Promise<void>)[] = [];
-  const directory = quickDirectory({ after: (hook) => cleanups.push(hook) });
+  const directory = memoryDirectory({ after: (hook) => cleanups.push(hook) });
 
   after(async () => {
     for (const cleanup of cleanups) await cleanup();
