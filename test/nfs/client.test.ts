@@ -25,7 +25,7 @@ import { nfsConnections } from '../../src/targets/nfs/connect.js';
 import { NfsPublishing } from '../../src/targets/nfs/publish.js';
 import { runChild } from '../support/children.js';
 import { rootProblem } from '../support/needs.js';
-import { type Cleanup, tempDirectory } from '../support/temp.js';
+import { lastFirst, tempDirectory } from '../support/temp.js';
 import { type Ganesha, ganeshaProblem, type NfsVersion, startGanesha } from './ganesha.js';
 
 const VERSIONS: readonly NfsVersion[] = ['3', '4.1', '4.2'];
@@ -47,15 +47,6 @@ async function connected(
   const client = await NfsClient.connect(server.url(version, path, parameters));
   t.after(() => client.close());
   return client;
-}
-
-/** What was set up last goes first: a test's own hooks run in the order in which they were set. */
-function lastFirst(t: Cleanup): Cleanup {
-  const hooks: (() => void | Promise<void>)[] = [];
-  t.after(async () => {
-    for (const hook of hooks.reverse()) await hook();
-  });
-  return { after: (hook) => void hooks.push(hook) };
 }
 
 let playgrounds = 0;

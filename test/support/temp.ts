@@ -40,6 +40,15 @@ export interface Cleanup {
   after(hook: () => void | Promise<void>): void;
 }
 
+/** What was set up last goes first: a test's own hooks run in the order in which they were set. */
+export function lastFirst(t: Cleanup): Cleanup {
+  const hooks: (() => void | Promise<void>)[] = [];
+  t.after(async () => {
+    for (const hook of hooks.reverse()) await hook();
+  });
+  return { after: (hook) => void hooks.push(hook) };
+}
+
 /** An empty directory with a short path that anybody may enter; it is removed after the test. */
 export function tempDirectory(t: Cleanup): string {
   const directory = mkdtempSync(join(runDirectory(), 't-'));
