@@ -38,6 +38,7 @@ enum op {
   OP_TEE = 13,
   OP_VMSPLICE = 14,
   OP_PUMP = 15,
+  OP_SEEK = 16,
 };
 
 struct diorite_job {
@@ -184,9 +185,10 @@ static int64_t call_once(const struct diorite_job *job) {
   case OP_DROP_CACHE: return drop_cache(job);
   case OP_FALLOCATE: return fallocate(job->fd, job->flags, job->offset, job->length);
   // lseek moves the descriptor's own position. Nothing here depends on it: every read and write names its offset, and
-  // `position: null` is counted in JavaScript.
+  // `position: null` is counted in JavaScript. SEEK is for whoever shares the description, and goes on from there.
   case OP_SEEK_DATA: return lseek(job->fd, job->offset, SEEK_DATA);
   case OP_SEEK_HOLE: return lseek(job->fd, job->offset, SEEK_HOLE);
+  case OP_SEEK: return lseek(job->fd, job->offset, SEEK_SET);
   case OP_BLOCK_ZERO: return block_zero(job);
   case OP_CLONE: return ioctl(job->fd, FICLONE, (unsigned long)job->flags);
   case OP_SPLICE:

@@ -48,6 +48,12 @@ by itself. One that fails is told of and leaves no file; the others go on, and t
 SOURCE and DESTINATION may be URLs of files on NFS servers, in any mixture. Between two files of one server that offers
 it (NFS 4.2) the server copies by itself, and no bytes come here; the result's io says so.
 
+SOURCE may be -, standard input, and a DESTINATION may be -, standard output: pipes, sockets or redirected files, and no
+terminals. (A file of that name is ./-.) A new file is then published when its input ended; that the program which wrote
+it died before it was done, a pipe does not tell: let the shell do so (set -o pipefail). Where both sides allow it pages
+go between pipe and file without being copied (splice); the result says how many bytes did, and why others did not. What
+is told goes to standard error where standard output has the bytes.
+
 Options:
   -f, --force          replace existing files; write to block devices
       --verify         read the copy back past the page cache, before it is published, and compare checksums
@@ -59,6 +65,7 @@ Options:
                        (default prefer-direct: what it really was is in the result)
       --engine NAME    ${ENGINE_WISHES.join(', ')} (default auto)
       --json           print the result, or the error, as one JSON object on standard output
+                       (on standard error where a DESTINATION is -)
       --no-progress    no progress bar (it is drawn on a terminal only)
   -h, --help           this text
 
@@ -67,6 +74,10 @@ A block device that was written in part stays so: there is no old content to go 
 
 ${URL_HELP}
 `;
+
+/** How copy() knows standard input and output. */
+const STANDARD_INPUT = 'fd://0';
+const STANDARD_OUTPUT = 'fd://1';
 
 type Signalled = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
@@ -107,14 +118,11 @@ export function describe(result: CopyResult): string {
   const rows: [string, string][] = [
     ['copied', `${formatBytes(result.bytes)} to ${result.destination}`],
     ['time', timeText(result)],
-    [
-      'requests',
-      `${formatCount(result.requests)} (${formatCount(result.readRequests)} reads, ${formatCount(result.writeRequests)} writes), ` +
-        `${formatBytes(result.averageRequestBytes)} on average`,
-    ],
     ['io', modeText(result.io) + cachedText(result)],
+    ...(pipedText(result) === '' ? [] : [['pipe', pipedText(result)] satisfies [string, string]]),
     ['engine', engineText(result)],
   ];
+  if (result.requests > 0) rows.splice(2, 0, ['requests', requestsText(result)]);
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
   if (result.reflinkReason !== null) rows.push(['reflink', `no: ${result.reflinkReason}`]);
   rows.push(['verified', result.verified ? `yes, read back (${result.verifyIo})` : 'no (--verify)']);
@@ -124,6 +132,18 @@ export function describe(result: CopyResult): string {
 
 function timeText({ bytes, durationMs, cpuMs }: CopyResult | CopyAllResult): string {
   return `${formatDuration(durationMs)}, ${formatRate(bytes, durationMs)}, ${(cpuMs / 1000).toFixed(2)} s of CPU`;
+}
+
+function requestsText({ requests, readRequests, writeRequests, averageRequestBytes }: CopyResult): string {
+  const each = `${formatCount(readRequests)} reads, ${formatCount(writeRequests)} writes`;
+  return `${formatCount(requests)} (${each}), ${formatBytes(averageRequestBytes)} on average`;
+}
+
+/** How bytes of a stream went; empty: there was none. */
+function pipedText({ splicedBytes, stagedBytes, stagedReason }: CopyResult | DestinationDone): string {
+  const spliced = splicedBytes > 0 ? [`${formatBytes(splicedBytes)} spliced`] : [];
+  const staged = stagedBytes > 0 ? [`${formatBytes(stagedBytes)} staged (${stagedReason})`] : [];
+  return [...spliced, ...staged].join(', ');
 }
 
 function engineText({ engine, engineReason }: CopyResult | DestinationDone): string {
@@ -155,6 +175,7 @@ function destinationText(each: DestinationDone | DestinationFailed): string {
   const reflink = each.reflinkReason === null ? [] : [`no reflink: ${each.reflinkReason}`];
   return [
     `${formatCount(each.writeRequests)} requests, ${each.io}${cachedText(each)}`,
+    ...(pipedText(each) === '' ? [] : [pipedText(each)]),
     engineText(each),
     ...reflink,
     each.verified ? `verified (${each.verifyIo})` : 'not verified',
@@ -201,8 +222,12 @@ async function run(args: readonly string[], { stdout, stderr }: Surroundings): P
   const { paths, options, flags } = toOptions(args);
   // After the arguments were checked: help and mistakes need no library.
   const { copy } = await import('../index.js');
-  const [source = '', ...destinations] = paths;
+  const [from = '', ...to] = paths;
+  const source = from === '-' ? STANDARD_INPUT : from;
+  const destinations = to.map((name) => (name === '-' ? STANDARD_OUTPUT : name));
   const [destination = ''] = destinations;
+  // The bytes are alone where they go.
+  const report = destinations.includes(STANDARD_OUTPUT) ? stderr : stdout;
   const bar = stderr.isTTY && !flags.has('no-progress') ? new ProgressBar(stderr) : null;
   const controller = new AbortController();
   let interrupted: Signalled | null = null;
@@ -217,7 +242,7 @@ async function run(args: readonly string[], { stdout, stderr }: Surroundings): P
   };
   const print = (json: object, text: () => string): void => {
     bar?.clear();
-    stdout.write(flags.has('json') ? `${JSON.stringify(json)}\n` : text());
+    report.write(flags.has('json') ? `${JSON.stringify(json)}\n` : text());
   };
   try {
     if (destinations.length > 1) {
@@ -233,7 +258,9 @@ async function run(args: readonly string[], { stdout, stderr }: Surroundings): P
     const told = result === null ? {} : allAsJson(result);
     print({ ...told, error: errorObject(error, interrupted) }, () => (result === null ? '' : describeAll(result)));
     if (interrupted === null) throw error;
-    stderr.write(`diorite: interrupted: ${source} was not copied${notCopiedTo(result)}\n`);
+    stderr.write(
+      `diorite: interrupted: ${from === '-' ? 'standard input' : from} was not copied${notCopiedTo(result)}\n`,
+    );
     return interrupted === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
   } finally {
     release();

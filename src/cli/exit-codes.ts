@@ -9,6 +9,7 @@ export const EXIT = {
   sourceChanged: 4,
   someFailed: 5,
   interrupted: 130,
+  closedPipe: 141,
   terminated: 143,
 } as const;
 
@@ -23,6 +24,7 @@ const MEANINGS: readonly (readonly [number, string])[] = [
   [EXIT.sourceChanged, 'the source changed while it was copied; not published'],
   [EXIT.someFailed, 'of several destinations some were written, and some were not: those are as they were'],
   [EXIT.interrupted, 'interrupted (SIGINT); not published'],
+  [EXIT.closedPipe, 'nobody reads any more what was written to a pipe (EPIPE)'],
   [EXIT.terminated, 'terminated (SIGTERM, SIGHUP); not published'],
 ];
 
@@ -36,6 +38,7 @@ export function exitCodeOf(error: unknown): number {
   if (someWritten(error)) return EXIT.someFailed;
   if (code === 'ERR_DIORITE_VERIFY') return EXIT.verify;
   if (code === 'ERR_DIORITE_SOURCE_CHANGED') return EXIT.sourceChanged;
+  if (code === 'EPIPE') return EXIT.closedPipe;
   return EXIT.failed;
 }
 

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from './arguments.js';
 import { EXIT, exitCodeOf, exitCodesText } from './exit-codes.js';
+import { type Output, standardOutput } from './output.js';
 
 /** What a command is given of the world: tests give it another. */
 export interface Surroundings {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: Output;
+  readonly stderr: Output;
 }
 
 export interface Command {
@@ -38,13 +39,6 @@ function version(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   const parsed: unknown = JSON.parse(text);
   return parsed !== null && typeof parsed === 'object' && 'version' in parsed ? String(parsed.version) : 'unknown';
-}
-
-/** A reader that has enough (`diorite … | head -1`) is no failure: the rest is not written, the work goes on. */
-function tolerateClosedPipes(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
 }
 
 function messageOf(error: unknown): string {
@@ -82,9 +76,7 @@ function wantsHelp(args: readonly string[]): boolean {
 }
 
 /** Returns the exit status; never throws for what a user or a disk did. */
-export async function main(args: readonly string[], surroundings: Surroundings = process): Promise<number> {
-  tolerateClosedPipes(surroundings.stdout);
-  tolerateClosedPipes(surroundings.stderr);
+export async function main(args: readonly string[], surroundings: Surroundings = standardOutput()): Promise<number> {
   try {
     return await dispatch(args, surroundings);
   } catch (error) {

@@ -30,6 +30,13 @@ export interface Shared {
   readonly settled: ((path: string | null) => void | Promise<void>) | undefined;
 }
 
+/** How bytes went to or from a stream. */
+export interface Piped {
+  readonly splicedBytes: number;
+  readonly stagedBytes: number;
+  readonly reason: string | null;
+}
+
 /** What there is to tell of a destination that was published. */
 export interface Published {
   readonly io: IoMode;
@@ -50,6 +57,7 @@ export class Branch {
   #shortcut: Shortcut['io'] = null;
   #failure: { readonly error: unknown } | null = null;
   #published: Published | null = null;
+  #piped: Piped | null = null;
 
   constructor(path: string, shared: Shared) {
     this.path = path;
@@ -71,6 +79,15 @@ export class Branch {
 
   get reflinkReason(): string | null {
     return this.#reflinkReason;
+  }
+
+  /** Null: there is no stream at either end. */
+  get piped(): Piped | null {
+    return this.#piped;
+  }
+
+  notePiped({ splicedBytes, stagedBytes, reason }: Piped): void {
+    this.#piped = { splicedBytes, stagedBytes, reason };
   }
 
   /** How it came to be all of the source without its bytes passing through here; null: they do. */
@@ -161,6 +178,7 @@ export class Branch {
 
   async #shortcutFrom(source: Source, destination: Destination): Promise<Shortcut> {
     if (source.size === undefined) return { io: null, reason: 'the source does not know its size' };
+    if (source.origin > 0) return { io: null, reason: 'the source is read from the middle of a file on' };
     if (destination.takeFrom === undefined) return { io: null, reason: 'the destination is no regular file' };
     const { settings, progress, checks, count } = this.#shared;
     // Of several the slowest is told of, and what is verified is told of when it is read.
@@ -183,7 +201,7 @@ export class Branch {
       name: destination.path,
       size,
       expected,
-      source,
+      source: source.once ? null : source,
       pool: defaultPool(),
       settings,
       done: (cell) => {

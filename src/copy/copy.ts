@@ -1,5 +1,4 @@
 // copy(): one file to other names, to devices or to pipes; what is there in the end is all of it, or what was there.
-import { cpuUsage } from 'node:process';
 import { errors } from '../base/errors.js';
 import { Checks } from './checks.js';
 import { Job, type Named } from './job.js';
@@ -120,18 +119,19 @@ async function carryOut<R>(
 ): Promise<R> {
   if (settings.signal?.aborted === true) throw errors.aborted(settings.signal.reason);
   const startedMs = performance.now();
-  const startedCpu = cpuUsage();
+  const startedCpu = process.cpuUsage();
   const places = new Places(hooks.places);
   try {
     const opened = await Source.open(await places.locate(from), settings);
     try {
       const progress = new Progress(settings.onProgress, opened.size);
       const checks = settings.verify ? new Checks(settings.requestBytes) : null;
-      const named = await names(places, opened.place.baseName(opened.path));
+      const named = await names(places, opened.place.baseName(from.name));
       const job = new Job(named, { source: opened, settings, checks, progress, settled: hooks.settled });
       await job.run();
       if (progress.failure !== null) throw progress.failure.error;
-      const { user, system } = cpuUsage(startedCpu);
+      await opened.leave(job.bytes);
+      const { user, system } = process.cpuUsage(startedCpu);
       const durationMs = performance.now() - startedMs;
       return resultOf({ job, opened, cost: { startedMs, durationMs, cpuMs: (user + system) / 1000 } });
     } finally {

@@ -1,5 +1,5 @@
 // What a copy writes to, and how it becomes visible: one class for each kind of thing.
-import type { DataRange, IoMode } from '../transfer/target.js';
+import type { DataRange, IoMode, Target } from '../transfer/target.js';
 import type { Sink } from './lane.js';
 import type { Source } from './source.js';
 import type { Tally } from './tally.js';
@@ -23,6 +23,9 @@ export interface Destination extends Sink {
   /** Where they are until `publish`: what is read back; null where nothing can be. */
   readonly readBackPath: string | null;
   readonly tally: Tally;
+  /** What the bytes go to, and where the first one does, for who knows another way there than `write`. */
+  readonly target?: Target;
+  readonly origin?: number;
   readonly engine: string;
   readonly engineReason: string | null;
   /** Becomes all of the source by a clone or by its server's work, instead of `reserve` and writes; or says why not. */

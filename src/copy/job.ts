@@ -2,9 +2,11 @@
 import { defaultPool } from '../memory/pool.js';
 import { Branch, type Shared } from './branch.js';
 import { type Cell, cellsOf, filled } from './cells.js';
+import type { Destination } from './destination.js';
 import type { Lane } from './lane.js';
 import type { Resolved } from './place.js';
-import { memoryFor, pump, pumpUntilEnd } from './pump.js';
+import { memoryFor, pump } from './pump.js';
+import { pumpUntilEnd } from './stream-pump.js';
 
 /** A destination's name, or why it stands for nothing that could be written. */
 export type Named =
@@ -23,6 +25,7 @@ export class Job {
   readonly #shared: Shared;
   #dataBytes = 0;
   #bytes: number;
+  #stagedReason: string | null = null;
 
   constructor(named: readonly Named[], common: Omit<Shared, 'count'>) {
     const shared = { ...common, count: named.length };
@@ -63,12 +66,19 @@ export class Job {
   }
 
   /** Each branch ends by itself: when its own last byte is written, not when the slowest one's is. */
+  /** Bytes that a stream gave or took through memory. */
+  #notePiped(branch: Branch): void {
+    if (this.#stagedReason === null || branch.piped !== null) return;
+    branch.notePiped({ splicedBytes: 0, stagedBytes: this.#bytes, reason: this.#stagedReason });
+  }
+
   async #end(branch: Branch, moving: Promise<{ readonly error: unknown } | null>): Promise<void> {
     if (branch.failure !== null) return;
     const { lane } = branch;
     if (lane !== null) {
       const end = await lane.ended;
       if (end === 'failed') return branch.fail(lane.failure?.error);
+      this.#notePiped(branch);
       if (end === 'whole') return branch.finish(this.#bytes);
     }
     if (branch.shortcut !== null && this.#shared.checks === null) return branch.finish(this.#bytes);
@@ -98,8 +108,8 @@ export class Job {
 
   async #pump(lanes: readonly Lane[]): Promise<void> {
     const { source, settings, checks } = this.#shared;
+    if (await this.#splice()) return;
     const common = {
-      reader: source,
       lanes,
       pool: defaultPool(),
       cellBytes: settings.requestBytes,
@@ -108,20 +118,76 @@ export class Job {
       done: (cell: Cell) => this.#moved(cell),
     };
     const { size } = source;
+    const slots = lanes.length > 1 ? settings.depth * AHEAD : settings.depth;
     if (size === undefined) {
-      this.#bytes = await pumpUntilEnd(common);
+      // Checksums are of whole cells, but for the last one.
+      const passOn = checks === null && this.branches.some(({ destination }) => destination?.sequential === true);
+      this.#bytes = await pumpUntilEnd({
+        ...common,
+        depth: slots,
+        fill: (view, position) => source.fill(view, position, passOn),
+        stop: () => source.stop(),
+      });
       for (const lane of lanes) lane.end('whole');
       return;
     }
-    const slots = lanes.length > 1 ? settings.depth * AHEAD : settings.depth;
     const data = cellsOf(source.data(), size, settings.requestBytes);
     const freshReadsZero = this.branches.every(({ destination }) => destination?.freshReadsZero !== false);
     await pump({
       ...common,
+      reader: source,
       cells: freshReadsZero ? data : filled(data, size),
       ...memoryFor(size, settings.requestBytes, slots),
       ended: (position) => source.changed(`it ends at ${position}, not at ${size}`),
     });
+  }
+
+  /**
+   * Between one stream and one local file, where nobody wants to see the bytes on their way. False: they are to be moved
+   * through memory; where there is a stream, each branch then knows why.
+   */
+  async #splice(): Promise<boolean> {
+    const { source, checks } = this.#shared;
+    const isStream = ({ destination }: Branch): boolean => destination?.target?.seekable === false;
+    if (!source.once && !this.branches.some(isStream)) return false;
+    const [branch] = this.branches;
+    let reason = 'there are several destinations';
+    if (this.branches.length === 1 && branch?.lane && branch.destination !== null) {
+      const moved = checks === null ? await this.#spliceTo(branch, branch.destination) : 'checksums are made of them';
+      if (moved === null) return true;
+      reason = moved;
+    }
+    this.#stagedReason = reason;
+    return false;
+  }
+
+  /** Null: all of it is there; or why it is not moved so. */
+  async #spliceTo(branch: Branch, destination: Destination): Promise<string | null> {
+    const { source, settings, progress } = this.#shared;
+    const { moveBySplice } = await import('./stdio/by-splice.js');
+    // What a callback throws ends the copy; it must not be thrown into who moves the bytes.
+    const ends = new AbortController();
+    const signal = settings.signal === undefined ? ends.signal : AbortSignal.any([settings.signal, ends.signal]);
+    let told = 0;
+    const onProgress = (doneBytes: number): void => {
+      try {
+        progress.copied(doneBytes - told);
+      } catch (error) {
+        ends.abort(error);
+      }
+      told = doneBytes;
+    };
+    const moved = await moveBySplice(source, destination, { signal, onProgress });
+    if (typeof moved === 'string') return moved;
+    const { bytes } = moved;
+    if (source.size !== undefined && bytes < source.size)
+      throw source.changed(`it ends at ${bytes}, not at ${source.size}`);
+    this.#bytes = bytes;
+    this.#dataBytes = bytes;
+    branch.notePiped(moved);
+    branch.ledger.done(0, bytes);
+    branch.lane?.end('whole');
+    return null;
   }
 
   #moved(cell: Cell): void {

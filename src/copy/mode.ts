@@ -15,7 +15,7 @@ const SET_GROUP_ID = 0o2000;
 const GROUP_EXECUTE = 0o010;
 
 /** A new file: the source's bits without set-user-ID, set-group-ID and sticky, less the umask. */
-async function forNewFile(source: Stats): Promise<Permissions> {
+async function forNewFile(source: Pick<Stats, 'mode'>): Promise<Permissions> {
   return { mode: source.mode & PERMISSION_BITS & ~(await readUmask()), owner: null };
 }
 
@@ -33,6 +33,10 @@ function forExisting(existing: Stats, asRoot: boolean): Permissions {
 }
 
 /** `asRoot`: who writes has every right there. */
-export function permissionsFor(source: Stats, existing: Stats | null, asRoot: boolean): Promise<Permissions> {
+export function permissionsFor(
+  source: Pick<Stats, 'mode'>,
+  existing: Stats | null,
+  asRoot: boolean,
+): Promise<Permissions> {
   return existing === null ? forNewFile(source) : Promise.resolve(forExisting(existing, asRoot));
 }

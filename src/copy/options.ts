@@ -70,7 +70,7 @@ export interface CopyResult {
   readonly bytes: number;
   /** How much of it was holes, and was not written. 0 for a clone: nobody looked. */
   readonly holesBytes: number;
-  /** Requests to the source and the destination, without those of `verify`. */
+  /** Requests to the source and the destination, without those of `verify`; what is spliced is no request. */
   readonly requests: number;
   readonly readRequests: number;
   readonly writeRequests: number;
@@ -79,6 +79,12 @@ export interface CopyResult {
   readonly copiedBytes: number;
   /** Bytes that went through the page cache. */
   readonly bufferedBytes: number;
+  /** Of a stream's bytes those that went as they lay, kernel to kernel; 0 where there is no stream. */
+  readonly splicedBytes: number;
+  /** Of a stream's bytes those that went through memory. */
+  readonly stagedBytes: number;
+  /** Why any did; null: none did. */
+  readonly stagedReason: string | null;
   /** How everything but unaligned ends really went. */
   readonly io: { readonly read: IoMode; readonly write: IoMode };
   readonly engine: string;
@@ -105,6 +111,10 @@ export interface DestinationDone {
   /** Bytes that were copied in memory because they could not go to this destination as they lay. */
   readonly copiedBytes: number;
   readonly bufferedBytes: number;
+  /** As in CopyResult. */
+  readonly splicedBytes: number;
+  readonly stagedBytes: number;
+  readonly stagedReason: string | null;
   readonly io: IoMode;
   readonly engine: string;
   readonly engineReason: string | null;

@@ -3,10 +3,10 @@ import { errors } from '../base/errors.js';
 import type { Resolved } from './place.js';
 import type { Source } from './source.js';
 
-/** What lies in different places is not held against each other: a server's file, and the mount that shows it here. */
+/** What lies in different stores is not held against each other: a server's file, and the mount that shows it here. */
 export async function refuseOverlap(source: Source, resolved: Resolved): Promise<void> {
   const { place, path, stats } = resolved;
-  if (stats === null || source.place !== place || !(await place.overlap(source, resolved))) return;
+  if (stats === null || source.place.store !== place.store || !(await place.overlap(source, resolved))) return;
   throw errors.make(
     'ERR_DIORITE_SAME_FILE',
     `The source and the destination are the same file: ${source.path}, ${path}`,
@@ -25,7 +25,7 @@ export async function refuseTwins(destinations: readonly Resolved[]): Promise<vo
   }
   for (const [i, one] of destinations.entries())
     for (const other of destinations.slice(i + 1))
-      if ((one.kind === 'block' || other.kind === 'block') && one.place === other.place)
+      if ((one.kind === 'block' || other.kind === 'block') && one.place.store === other.place.store)
         if (await one.place.overlap(one, other)) throw twins(one.path, other.path);
 }
 

@@ -6,7 +6,7 @@ import type { Place } from './place.js';
 
 export type PlaceTable = Readonly<Record<string, () => Promise<Place>>>;
 
-/** Loaded when a name has the scheme: a copy between local files loads no network client. */
+/** Loaded when a name has the scheme: a copy between local files loads no network client. `fd://0`: a descriptor. */
 const PLACES: PlaceTable = {
   'file:': async () => new (await import('./local/local-place.js')).LocalPlace(),
   'nfs:': async () => {
@@ -16,6 +16,7 @@ const PLACES: PlaceTable = {
     ]);
     return new NfsPlace(nfsConnections);
   },
+  'fd:': async () => new (await import('./stdio/stdio-place.js')).StdioPlace(),
 };
 
 /** A name of its scheme: a path for `file:`, the whole URL otherwise, as it was given. */

@@ -2,7 +2,7 @@
 import { errors } from '../base/errors.js';
 import type { MoveOptions } from '../handle/arguments.js';
 import type { File } from '../handle/file.js';
-import type { DataRange, IoMode, Publication } from '../transfer/target.js';
+import type { DataRange, IoMode, Publication, Target } from '../transfer/target.js';
 import type { Destination, Shortcut, ShortcutOptions } from './destination.js';
 import type { Source } from './source.js';
 import { Tally } from './tally.js';
@@ -38,6 +38,10 @@ export class Published implements Destination {
 
   get readBackPath(): string | null {
     return this.#input.publication.temporaryName ?? null;
+  }
+
+  get target(): Target {
+    return this.#file.target;
   }
 
   get engine(): string {

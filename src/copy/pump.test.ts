@@ -4,8 +4,10 @@ import { test } from 'node:test';
 import { Pool } from '../memory/pool.js';
 import { cellsOf } from './cells.js';
 import { CopyLedger } from './copy-ledger.js';
+import { fillPiecewise } from './fill.js';
 import { Lane, type Sink } from './lane.js';
-import { memoryFor, type PumpInput, pump, pumpUntilEnd, type Reader } from './pump.js';
+import { memoryFor, type PumpInput, pump, type Reader } from './pump.js';
+import { pumpUntilEnd } from './stream-pump.js';
 
 const CELL = 4096;
 const COUNT = 40;
@@ -256,7 +258,7 @@ test('many at a time take turns when there is memory for one only', async () => 
 
 test('a source of unknown size is read until it ends, however little it gives at a time', async () => {
   const stage = new Stage();
-  const { cells: _cells, ended: _ended, depth: _depth, leaseBytes: _leaseBytes, ...input } = inputFor(stage);
+  const { cells: _cells, ended: _ended, leaseBytes: _leaseBytes, reader: _reader, ...input } = inputFor(stage);
   const reader: Reader = {
     read: async (view, position) => {
       const bytes = stage.source.subarray(position, Math.min(SIZE, position + Math.min(view.length, 1000)));
@@ -264,7 +266,8 @@ test('a source of unknown size is read until it ends, however little it gives at
       return bytes.length;
     },
   };
-  assert.equal(await pumpUntilEnd({ ...input, reader }), SIZE);
+  const fill = (view: Uint8Array, position: number): Promise<number> => fillPiecewise(reader, view, position);
+  assert.equal(await pumpUntilEnd({ ...input, fill, stop: () => {} }), SIZE);
   assert.deepEqual(stage.written, stage.source);
 });
 

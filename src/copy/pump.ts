@@ -113,7 +113,7 @@ class Pump {
   }
 }
 
-function allFailed(lanes: readonly Lane[]): boolean {
+export function allFailed(lanes: readonly Lane[]): boolean {
   return lanes.length > 0 && lanes.every(({ failure }) => failure !== null);
 }
 
@@ -148,7 +148,8 @@ function takeLeases(pool: Pool, bytes: number, count: number): Promise<Lease[]> 
   });
 }
 
-async function withLeases<T>(
+/** Runs `use` with 1 to `count` pieces of memory. */
+export async function withLeases<T>(
   pool: Pool,
   bytes: number,
   count: number,
@@ -168,43 +169,4 @@ async function withLeases<T>(
  */
 export function pump(input: PumpInput): Promise<void> {
   return withLeases(input.pool, input.leaseBytes, input.depth, (leases) => new Pump(input).run(leases));
-}
-
-/**
- * For a source that does not know its size: one piece after the other until it ends. Returns how many bytes it had, and
- * leaves it to the caller to end the lanes.
- */
-export function pumpUntilEnd(input: Omit<PumpInput, 'cells' | 'ended' | 'depth' | 'leaseBytes'>): Promise<number> {
-  const { reader, lanes, signal, seen, done, cellBytes } = input;
-  return withLeases(input.pool, cellBytes, 1, async ([lease]) => {
-    if (lease === undefined) throw errors.make('ERR_DIORITE_BUDGET', 'no memory for a copy');
-    let position = 0;
-    for (;;) {
-      if (signal?.aborted === true) throw errors.aborted(signal.reason);
-      const length = await fill(reader, lease.bytes.subarray(0, cellBytes), position);
-      if (length === 0 || allFailed(lanes)) return position;
-      const bytes = lease.bytes.subarray(0, length);
-      seen?.(position, bytes);
-      const cell = { offset: position, length, data: [{ offset: position, length }] };
-      await Promise.all(lanes.map((lane) => lane.write(lane.takeTurn(), cell, bytes, () => true)));
-      done(cell);
-      position += length;
-      if (length < cellBytes) return position;
-    }
-  });
-}
-
-/** Files of /proc/sys refuse reads of 4 MiB and more (ENOMEM), since they make room for all of it. */
-const UNSIZED_READ_BYTES = 128 * 1024;
-
-/** Pseudo files answer with less than was asked long before they end: only 0 is the end. */
-async function fill(reader: Reader, view: Uint8Array, position: number): Promise<number> {
-  let filled = 0;
-  while (filled < view.length) {
-    const piece = view.subarray(filled, filled + UNSIZED_READ_BYTES);
-    const got = await reader.read(piece, position + filled);
-    if (got === 0) break;
-    filled += got;
-  }
-  return filled;
 }

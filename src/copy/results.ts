@@ -66,6 +66,7 @@ export function resultOfOne(job: Job, branch: Branch, source: Source, cost: Cost
     averageRequestBytes: requests === 0 ? 0 : Math.round((read.bytes + written.bytes) / requests),
     copiedBytes: read.copiedBytes + written.copiedBytes,
     bufferedBytes: read.bufferedBytes + written.bufferedBytes,
+    ...pipedOf(branch),
     io: { read: branch.shortcut ?? source.ioMode(), write: published.io },
     engine: destination.engine,
     engineReason: destination.engineReason,
@@ -76,6 +77,11 @@ export function resultOfOne(job: Job, branch: Branch, source: Source, cost: Cost
     durationMs: cost.durationMs,
     cpuMs: cost.cpuMs,
   };
+}
+
+function pipedOf({ piped }: Branch): Pick<CopyResult, 'splicedBytes' | 'stagedBytes' | 'stagedReason'> {
+  if (piped === null) return { splicedBytes: 0, stagedBytes: 0, stagedReason: null };
+  return { splicedBytes: piped.splicedBytes, stagedBytes: piped.stagedBytes, stagedReason: piped.reason };
 }
 
 /** What was cloned, or copied by its server, was looked at by nobody. */
@@ -90,7 +96,8 @@ function readMode(source: Source, branches: readonly Branch[]): IoMode {
   return (unread ? first?.shortcut : null) ?? source.ioMode();
 }
 
-function doneOf({ destination, published, reflinkReason }: Branch, cost: Cost): DestinationDone | null {
+function doneOf(branch: Branch, cost: Cost): DestinationDone | null {
+  const { destination, published, reflinkReason } = branch;
   if (destination === null || published === null) return null;
   const { requests, copiedBytes, bufferedBytes } = destination.tally;
   return {
@@ -99,6 +106,7 @@ function doneOf({ destination, published, reflinkReason }: Branch, cost: Cost): 
     writeRequests: requests,
     copiedBytes,
     bufferedBytes,
+    ...pipedOf(branch),
     io: published.io,
     engine: destination.engine,
     engineReason: destination.engineReason,

@@ -103,6 +103,7 @@ function losing(losses: readonly (readonly Extent[])[], failWriteAt = -1): Losin
     discard: async () => {},
   };
   const source: Writing['source'] = {
+    once: false,
     size: SIZE,
     data: async function* () {
       yield* DATA;

@@ -14,7 +14,7 @@ import type { Source } from './source.js';
 const ROUNDS_MAX = 5;
 
 export interface Writing {
-  readonly source: Pick<Source, 'size' | 'read' | 'data' | 'changed'>;
+  readonly source: Pick<Source, 'size' | 'once' | 'read' | 'data' | 'changed'>;
   readonly destination: Destination;
   readonly settings: CopySettings;
   readonly ledger: CopyLedger;
@@ -28,7 +28,7 @@ export async function settleLosses(writing: Writing, bytes: number, readBack: bo
       return await writing.destination.settle(bytes, readBack);
     } catch (error) {
       const lost = lostBy(error);
-      if (lost === null || round > ROUNDS_MAX) throw error;
+      if (lost === null || writing.source.once || round > ROUNDS_MAX) throw error;
       writing.ledger.noteError(error);
       await writeAgain(writing, lost, bytes);
     }

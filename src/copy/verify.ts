@@ -1,6 +1,5 @@
 // Reads a destination back, past the page cache, and compares it with what was read from the source.
 import { errors } from '../base/errors.js';
-import type { File } from '../handle/file.js';
 import type { Pool } from '../memory/pool.js';
 import type { DataRange, IoMode } from '../transfer/target.js';
 import { type Cell, cellsOf } from './cells.js';
@@ -8,7 +7,7 @@ import { Checks } from './checks.js';
 import type { CopySettings } from './options.js';
 import type { Place } from './place.js';
 import { memoryFor, pump, type Reader } from './pump.js';
-import { optionsOf } from './source.js';
+import { optionsOf, type Readable } from './source.js';
 
 export interface Verification {
   readonly place: Place;
@@ -18,14 +17,14 @@ export interface Verification {
   readonly size: number;
   /** What was read from the source. */
   readonly expected: Checks;
-  /** The source again, to find the byte where the checksums tell the cell. */
-  readonly source: Reader;
+  /** The source again, to find the byte where the checksums tell the cell; null: it cannot be read again. */
+  readonly source: Reader | null;
   readonly pool: Pool;
   readonly settings: CopySettings;
   readonly done: (cell: Cell) => void;
 }
 
-async function* dataOf(file: File, size: number): AsyncGenerator<DataRange, void, undefined> {
+async function* dataOf(file: Readable, size: number): AsyncGenerator<DataRange, void, undefined> {
   if (size === 0) return;
   const { holes } = file.target;
   if (holes === undefined) yield { offset: 0, length: size };
@@ -76,6 +75,8 @@ function differs(input: Verification, offset: number, what: string): Error {
 
 /** The first byte that differs in a range whose checksums do. */
 async function locate(input: Verification, reader: Reader, offset: number, length: number): Promise<Error> {
+  const whole = `checksum of ${Math.min(length, input.size - offset)} bytes`;
+  if (input.source === null) return differs(input, offset, whole);
   const step = input.settings.requestBytes;
   const one = Buffer.alloc(step);
   const other = Buffer.alloc(step);
@@ -87,5 +88,5 @@ async function locate(input: Verification, reader: Reader, offset: number, lengt
     while (same < want.length && want[same] === have[same]) same++;
     return differs(input, at + same, 'bytes');
   }
-  return differs(input, offset, `checksum of ${Math.min(length, input.size - offset)} bytes`);
+  return differs(input, offset, whole);
 }

@@ -19,8 +19,8 @@ export interface Addon {
    * Runs an operation of engine.ts's table `Op` on the thread pool. `iov`: for READ and WRITE `iovCount` entries of
    * four 32-bit words from word `iovAt` (address low, high, length low, high: struct iovec on 64-bit little-endian),
    * copied before this returns. `hold` is kept alive until `complete(result)` has been called. An offset of −1 reads or
-   * writes at the descriptor's own position (pipes). SEEK_DATA and SEEK_HOLE move that position. VMSPLICE takes `iov` as
-   * well, and PUMP takes one entry that is no memory: see Splices.pump. `from`: of SPLICE, SPLICE_FROM, TEE and PUMP, the
+   * writes at the descriptor's own position (pipes). SEEK_DATA, SEEK_HOLE and SEEK move that position. VMSPLICE
+   * takes `iov` as well, and PUMP takes one entry that is no memory: see Splices.pump. `from`: of SPLICE, SPLICE_FROM, TEE and PUMP, the
    * descriptor that bytes come from.
    */
   job(

@@ -50,7 +50,8 @@ async function sourceOf(t: TestContext, { place, at, directory }: Standing, byte
 async function readBack({ place }: Standing, name: string, length: number): Promise<Buffer> {
   const file = await place.open(name, SETTINGS);
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(length + 100), { position: 0 });
+    const buffer = Buffer.alloc(length + 100);
+    const { bytesRead } = await file.read(buffer, { position: 0 });
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();

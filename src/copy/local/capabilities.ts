@@ -66,7 +66,7 @@ export function capabilities(): Capability[] {
     ),
     'drop-behind': byOperation(engine, Op.DROP_CACHE, 'sync_file_range and posix_fadvise', refused(BY_ADDON)),
     'durable writes one by one': addon ? natively('RWF_DSYNC') : slowly('fdatasync after the write'),
-    splice: refused('not in this version'),
+    splice: byOperation(engine, Op.SPLICE, 'between pipes and direct files', slowly('bytes are staged')),
     'atomic writes': addon ? natively('RWF_ATOMIC, where statx says that the file has them') : refused(BY_ADDON),
   };
   return Object.entries(rows).map(([name, way]) => ({ name, ...way }));

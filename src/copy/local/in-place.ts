@@ -10,6 +10,7 @@ import { codeOf } from '../code-of.js';
 import type { Destination } from '../destination.js';
 import type { CopySettings } from '../options.js';
 import { Tally } from '../tally.js';
+import { zeroByTarget } from './zero.js';
 
 /** A device whose kind or number changed between the question and the opening is not the one that was meant. */
 function assertSame(path: string, asked: Stats, opened: Stats): void {
@@ -88,19 +89,9 @@ export class BlockDevice implements Destination {
   /** By the device where it can; the piece at the end that fills no page, and what it cannot, is written. */
   async zero(offset: number, length: number): Promise<void> {
     const whole = alignDown(length, PAGE_SIZE);
-    const zeroed = (await this.#zeroByDevice(offset, whole)) ? whole : 0;
+    const zeroed = (await zeroByTarget(this.#file.target, offset, whole)) ? whole : 0;
     for (let at = zeroed; at < length; at += this.#zeros.length)
       await this.write(this.#zeros.subarray(0, Math.min(this.#zeros.length, length - at)), offset + at);
-  }
-
-  async #zeroByDevice(offset: number, length: number): Promise<boolean> {
-    try {
-      await this.#file.target.holes?.zero(offset, length);
-      return this.#file.target.holes !== undefined;
-    } catch (error) {
-      if (codeOf(error) === 'ERR_DIORITE_UNSUPPORTED') return false;
-      throw error;
-    }
   }
 
   async settle(): Promise<void> {
@@ -122,6 +113,13 @@ export class BlockDevice implements Destination {
   }
 }
 
+/** What is used of a FileHandle. */
+export interface InOrder {
+  write(bytes: Uint8Array, offset: number, length: number, position: null): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 export class SequentialDevice implements Destination {
   readonly path: string;
   readonly readBackPath = null;
@@ -130,12 +128,16 @@ export class SequentialDevice implements Destination {
   readonly tally: Tally = new Tally();
   readonly engine = 'threads';
   readonly engineReason = 'the destination takes bytes in order, one write at a time';
-  readonly #handle: FileHandle;
+  readonly #handle: InOrder;
   #stable = false;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: InOrder) {
     this.path = path;
     this.#handle = handle;
+  }
+
+  static over(path: string, handle: InOrder): SequentialDevice {
+    return new SequentialDevice(path, handle);
   }
 
   static async open(path: string, stats: Stats, signal: AbortSignal | undefined): Promise<SequentialDevice> {

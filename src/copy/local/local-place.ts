@@ -3,7 +3,6 @@ import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { geteuid } from 'node:process';
 import type { File } from '../../handle/file.js';
 import { openPath } from '../../handle/open-path.js';
 import type { Destination } from '../destination.js';
@@ -11,7 +10,7 @@ import { permissionsFor } from '../mode.js';
 import type { CopySettings } from '../options.js';
 import type { OpenSettings, Place, Resolved, There } from '../place.js';
 import type { ProbeResult } from '../probe.js';
-import type { Source } from '../source.js';
+import type { Readable, Source } from '../source.js';
 import { BlockDevice, SequentialDevice } from './in-place.js';
 import { fileKey, keyOf, overlap } from './overlap.js';
 import { beginFile } from './published-file.js';
@@ -26,6 +25,9 @@ const MADE_UP: ReadonlySet<number> = new Set([
 ]);
 
 export class LocalPlace implements Place {
+  readonly store = 'local';
+  readonly takesStreams = false;
+
   baseName(path: string): string {
     return basename(path);
   }
@@ -38,7 +40,7 @@ export class LocalPlace implements Place {
     return openPath(path, constants.O_RDONLY, { io, engine, requestBytes });
   }
 
-  async sizeOf(path: string, file: File, stats: Stats): Promise<number | undefined> {
+  async sizeOf(path: string, file: Readable, stats: Stats): Promise<number | undefined> {
     if (stats.isBlockDevice()) return file.target.size;
     if (stats.size > 0 && stats.size !== 4096) return stats.size;
     return MADE_UP.has((await statfs(path)).type) ? undefined : stats.size;
@@ -52,7 +54,7 @@ export class LocalPlace implements Place {
     const { kind, path, stats } = resolved;
     if (kind === 'sequential') return SequentialDevice.open(path, stats, settings.signal);
     if (kind === 'block') return BlockDevice.open(path, stats, settings);
-    return beginFile(path, stats, await permissionsFor(source.stats, stats, geteuid?.() === 0), settings);
+    return beginFile(path, stats, await permissionsFor(source, stats, process.geteuid?.() === 0), settings);
   }
 
   async identity({ path, stats }: There): Promise<string> {

@@ -16,7 +16,7 @@ import { permissionsFor } from '../mode.js';
 import type { CopySettings } from '../options.js';
 import type { Place, Resolved, There } from '../place.js';
 import type { ProbeResult } from '../probe.js';
-import type { Source } from '../source.js';
+import type { Readable, Source } from '../source.js';
 import { beginNfsFile } from './published-file.js';
 
 /** A name, and the connection that it is reached by. */
@@ -30,6 +30,8 @@ export interface Reached {
 }
 
 export class NfsPlace implements Place {
+  readonly store = 'nfs';
+  readonly takesStreams = false;
   readonly #connections: NfsConnections;
   /** Each name keeps its connection until the copy ends: what is opened and closed on the way shares it. */
   readonly #reached: Map<string, Promise<Reached>> = new Map();
@@ -78,7 +80,7 @@ export class NfsPlace implements Place {
     return openNfsTarget(this.#connections, name, constants.O_RDONLY, {});
   }
 
-  async sizeOf(_name: string, _file: File, stats: Stats): Promise<number> {
+  async sizeOf(_name: string, _file: Readable, stats: Stats): Promise<number> {
     return stats.size;
   }
 
@@ -115,8 +117,8 @@ export class NfsPlace implements Place {
   async begin(resolved: Resolved, source: Source, settings: CopySettings): Promise<Destination> {
     const { path, stats } = resolved;
     const { uid } = await this.#reach(path);
-    const permissions = await permissionsFor(source.stats, stats, uid === 0);
-    return beginNfsFile(this.#connections, path, stats !== null, permissions, settings);
+    const permissions = await permissionsFor(source, stats, uid === 0);
+    return beginNfsFile(this.#connections, path, stats !== null, permissions, source, settings);
   }
 
   /** By the server's own numbers, which a Stats rounds. */

@@ -19,6 +19,7 @@ export async function beginNfsFile(
   path: string,
   replace: boolean,
   permissions: Permissions,
+  source: Source,
   settings: CopySettings,
 ): Promise<Published> {
   const { mode, owner } = permissions;
@@ -28,8 +29,9 @@ export async function beginNfsFile(
     path,
     publication,
     file: toFile(target, {}),
-    // The memory of a piece is wanted for the next one: the source still has what a restarted server loses.
-    writing: { stable: false, signal: settings.signal },
+    // The memory of a piece is wanted for the next one: the source still has what a restarted server loses, unless it
+    // is a stream: then memory is held until the server has the bytes for good.
+    writing: { ...(source.once ? {} : { stable: false }), signal: settings.signal },
     notWritten: ({ offset, length }) => target.noteNotWritten(offset, length),
     reserve: (bytes, ranges) => mustFit(target, path, bytes, ranges),
     takeFrom: (source, options) => takeFrom(source, target, settings, options),

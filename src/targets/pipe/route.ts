@@ -73,6 +73,7 @@ export class Route {
     const bytes = cell.bytes;
     const spliced = await this.#spliceCell(cell, at);
     if (spliced === bytes) return;
+    this.reason ??= 'the last bytes did not fill their pages';
     const lease = await leaseOf(bytes - spliced, signal);
     try {
       assert(this.#file !== null, 'cells are for files');

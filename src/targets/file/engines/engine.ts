@@ -30,6 +30,8 @@ export const Op = {
   VMSPLICE: 14,
   /** Many splices in one job: see Splices.pump. */
   PUMP: 15,
+  /** lseek(offset, SEEK_SET): the position that others who share the description go on from. */
+  SEEK: 16,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 

@@ -34,7 +34,7 @@ export class PoolEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.PUMP;
+    return op >= Op.READ && op <= Op.SEEK;
   }
 
   submit(operation: Operation): boolean {

@@ -74,7 +74,7 @@ export class UringEngine implements Engine {
   }
 
   supports(op: Op): boolean {
-    return op >= Op.READ && op <= Op.PUMP;
+    return op >= Op.READ && op <= Op.SEEK;
   }
 
   submit(operation: Operation): boolean {
