@@ -12,6 +12,7 @@ import { readManyCase } from './cases/read-many.js';
 import { scatteredCase } from './cases/scattered-write.js';
 import { smallPiecesCase } from './cases/small-pieces.js';
 import { startCase } from './cases/start.js';
+import { stdinCase } from './cases/stdin.js';
 import { streamCases } from './cases/streams.js';
 import { walkCase } from './cases/walk.js';
 import type { Case, CaseResult, Context } from './harness.js';
@@ -32,6 +33,7 @@ const CASES: readonly Case[] = [
   smallPiecesCase,
   oddCase,
   startCase,
+  stdinCase,
   ...streamCases,
   ...nfsCases,
 ];
