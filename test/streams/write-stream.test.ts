@@ -299,10 +299,14 @@ describe('destroyed in mid-flight', () => {
         return undefined;
       },
     });
-    const data = randomBytes(2 * MIB + 5);
+    // At an odd address: all of it is gathered, and taken before anything of it is answered.
+    const data = randomBytes(2 * MIB + 6).subarray(1);
     const stream = file.createWriteStream({ highWaterMark: 4 * MIB });
-    stream.write(data);
-    await until(() => releases.length === 2);
+    let isTaken = false;
+    stream.write(data, () => {
+      isTaken = true;
+    });
+    await until(() => isTaken && releases.length === 2);
     stream.destroy();
     let closed = false;
     stream.once('close', () => {
