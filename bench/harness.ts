@@ -34,6 +34,37 @@ export interface Verdict {
   readonly measured: string;
   /** Null: it could not be judged. */
   readonly passed: boolean | null;
+  /** What is behind `measured`, where it is a number: charts draw it. */
+  readonly figure?: Figure;
+}
+
+export interface Figure extends Summary {
+  readonly unit: string;
+  readonly limit: number;
+  /** Whether the figure must reach the limit or must not pass it. */
+  readonly limitIs: 'least' | 'most';
+}
+
+/** A chart of lines over something that grows by factors: depth, the size of a request, the size of a transfer. */
+export interface Plot {
+  /** Of its file, unique among all: `iops-over-depth`. */
+  readonly name: string;
+  readonly title: string;
+  readonly xLabel: string;
+  readonly xUnit: 'count' | 'bytes';
+  readonly yLabel: string;
+  /** The first is ours unless `CaseResult.ours` says otherwise. */
+  readonly curves: readonly Curve[];
+}
+
+export interface Curve {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+/** Of the runs at one place: the error mark goes from min to max. */
+export interface Point extends Summary {
+  readonly x: number;
 }
 
 export interface CaseResult {
@@ -45,6 +76,13 @@ export interface CaseResult {
   readonly rows: readonly Row[];
   readonly verdicts: readonly Verdict[];
   readonly notes: readonly string[];
+  /** Rows and curves that are of this library. Left out: the first, and those whose names begin with "diorite". */
+  readonly ours?: readonly string[];
+  readonly plots?: readonly Plot[];
+  /** What the data lay on, where that is not the disk of the run: "zram with XFS". */
+  readonly medium?: string;
+  /** Memory that the case itself holds as data: it is no part of what the library is charged with. */
+  readonly heldMib?: number;
 }
 
 export interface Context {
@@ -126,11 +164,25 @@ export function judgeRatio({ bar, ratios: given, least, holdsFrom = least }: AtL
   const { median: middle, min, max } = summary(given);
   const runs = `${given.length} runs, ${min.toFixed(2)} to ${max.toFixed(2)}`;
   const from = holdsFrom === least ? '' : `; holds from ${holdsFrom}`;
-  return { bar, measured: `${middle.toFixed(2)} × (${runs}${from})`, passed: middle >= holdsFrom };
+  const measured = `${middle.toFixed(2)} × (${runs}${from})`;
+  const figure: Figure = { median: middle, min, max, unit: '×', limit: least, limitIs: 'least' };
+  return { bar, measured, passed: middle >= holdsFrom, figure };
 }
 
 export function judgeAtMost(bar: string, value: number, most: number, unit: string): Verdict {
   if (Number.isNaN(value)) return { bar, measured: 'could not be measured here', passed: null };
   const shown = Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 1);
-  return { bar, measured: `${shown} ${unit}`, passed: value <= most };
+  const figure: Figure = { median: value, min: value, max: value, unit, limit: most, limitIs: 'most' };
+  return { bar, measured: `${shown} ${unit}`, passed: value <= most, figure };
+}
+
+/** Whether a row or a curve is this library's. */
+export function isOurs({ ours }: CaseResult, name: string, index: number): boolean {
+  return ours === undefined ? index === 0 || name.startsWith('diorite') : ours.includes(name);
+}
+
+/** A case that cannot be run here: it stands in the report with the reason. */
+export function skippedResult(name: string, title: string, problem: string): CaseResult {
+  const verdicts = [{ bar: title, measured: `skipped: ${problem}`, passed: null }];
+  return { name, title, unit: '', better: 'higher', runs: 0, rows: [], verdicts, notes: [] };
 }

@@ -2,19 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { copyCase } from './cases/copy.js';
-import { copySeveralCase } from './cases/copy-several.js';
-import { nfsCases } from './cases/nfs.js';
-import { oddCase } from './cases/odd.js';
-import { planCase } from './cases/plan.js';
-import { randomReadCase } from './cases/random-read.js';
-import { readManyCase } from './cases/read-many.js';
-import { scatteredCase } from './cases/scattered-write.js';
-import { smallPiecesCase } from './cases/small-pieces.js';
-import { startCase } from './cases/start.js';
-import { stdinCase } from './cases/stdin.js';
-import { streamCases } from './cases/streams.js';
-import { walkCase } from './cases/walk.js';
+import { CASES } from './cases/index.js';
 import type { Case, CaseResult, Context } from './harness.js';
 import { describeMachine, type Machine, machineLines } from './machine.js';
 import { HELP, type Options, parseOptions } from './options.js';
@@ -22,22 +10,6 @@ import { report } from './report.js';
 import { makeScratch } from './scratch.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CASES: readonly Case[] = [
-  copyCase,
-  copySeveralCase,
-  scatteredCase,
-  randomReadCase,
-  walkCase,
-  planCase,
-  readManyCase,
-  smallPiecesCase,
-  oddCase,
-  startCase,
-  stdinCase,
-  ...streamCases,
-  ...nfsCases,
-];
-
 function chosenCases({ cases }: Options): readonly Case[] {
   const names = CASES.map(({ name }) => name);
   const isMeant = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked}-`);

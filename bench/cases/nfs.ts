@@ -17,6 +17,7 @@ import {
   judgeRatio,
   rowsOf,
   type Series,
+  skippedResult,
   type Verdict,
 } from '../harness.js';
 import { CPU, diorite, type Export, idleLoopMs, LOOP, libnfs, nfsCp, PEAK, type Scene } from '../nfs/peers.js';
@@ -47,11 +48,6 @@ async function withServer<T>(context: Context, work: (server: Ganesha) => Promis
     for (const cleanup of cleanups.reverse()) await cleanup();
     rmSync(vfsDirectory, { recursive: true, force: true });
   }
-}
-
-function skipped(name: string, title: string, problem: string): CaseResult {
-  const verdicts = [{ bar: title, measured: problem, passed: null }];
-  return { name, title, unit: 'MB/s', better: 'higher', runs: 0, rows: [], verdicts, notes: [] };
 }
 
 interface Found {
@@ -105,7 +101,7 @@ function moves(what: 'write' | 'read', where: Export, bars: Bars): Case {
   const title = `${what === 'write' ? 'Write' : 'Read'} of 1 GiB, 256 pages per MiB, nfs-ganesha /${where}`;
   const run = (context: Context): Promise<CaseResult> => {
     const problem = ganeshaProblem();
-    if (problem !== null) return Promise.resolve(skipped(name, title, problem));
+    if (problem !== null) return Promise.resolve(skippedResult(name, title, problem));
     return withServer(context, (server) => measure(context, { server, export: where, mib: sizeOf(context) }));
   };
   const measure = async (context: Context, scene: Scene): Promise<CaseResult> => {
@@ -174,7 +170,7 @@ const SHAPES: readonly { readonly count: number; readonly bytes: number }[] = [
 async function requests(context: Context): Promise<CaseResult> {
   const title = 'RPCs for 512 KiB of scattered memory';
   const problem = ganeshaProblem();
-  if (problem !== null) return skipped('nfs-requests', title, problem);
+  if (problem !== null) return skippedResult('nfs-requests', title, problem);
   return withServer(context, async (server) => {
     const verdicts: Verdict[] = [];
     for (const version of ['3', '4.1'] as const) {
@@ -208,7 +204,7 @@ async function memory(context: Context): Promise<CaseResult> {
   const name = 'nfs-memory';
   const title = 'Peak memory of a process that moves 4 GiB';
   const problem = ganeshaProblem();
-  if (problem !== null) return skipped(name, title, problem);
+  if (problem !== null) return skippedResult(name, title, problem);
   return withServer(context, async (server) => {
     const scene: Scene = { server, export: 'mem', mib: context.quick ? MIB_QUICK : 4 * MIB_MOVED };
     const all: Series[] = [];

@@ -1,0 +1,32 @@
+// Every case there is, in the order of the report. A new file of this folder is added to one of the groups.
+import type { Case } from '../harness.js';
+import { copyCase } from './copy.js';
+import { copySeveralCase } from './copy-several.js';
+import { nfsCases } from './nfs.js';
+import { oddCase } from './odd.js';
+import { planCase } from './plan.js';
+import { randomReadCase } from './random-read.js';
+import { readManyCase } from './read-many.js';
+import { scatteredCase } from './scattered-write.js';
+import { smallPiecesCase } from './small-pieces.js';
+import { startCase } from './start.js';
+import { stdinCase } from './stdin.js';
+import { streamCases } from './streams.js';
+import { walkCase } from './walk.js';
+
+export interface Group {
+  readonly title: string;
+  readonly cases: readonly Case[];
+}
+
+export const GROUPS: readonly Group[] = [
+  { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase] },
+  { title: 'Small requests', cases: [randomReadCase, readManyCase] },
+  { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
+  { title: 'Streams', cases: streamCases },
+  { title: 'NFS', cases: nfsCases },
+  { title: 'The iterator and the planner', cases: [walkCase, planCase] },
+  { title: 'Start', cases: [startCase] },
+];
+
+export const CASES: readonly Case[] = GROUPS.flatMap(({ cases }) => cases);
