@@ -1,12 +1,12 @@
 // A connection whose other end is the test: what was sent is kept, and bytes arrive in the pieces that the test says.
-import type { Address, MakeTransport, Transport, TransportUser } from '../../src/targets/nfs/rpc/transport.js';
+import type { Address, MakeTransport, Transport, TransportUser } from '../../src/targets/net/transport.js';
 
 export class ManualTransport implements Transport {
   readonly user: TransportUser;
   readonly address: Address;
-  /** By `send`: head, payload and padding, put together when they were sent. */
+  /** By `send`: its parts, put together when they were sent. */
   readonly sent: Buffer[] = [];
-  /** Of the payload of the last `send`: how many views. */
+  /** How many parts the last `send` had. */
   views = 0;
   readonly localPort = 700;
   destroyed = false;
@@ -18,9 +18,9 @@ export class ManualTransport implements Transport {
     this.user = user;
   }
 
-  send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void {
-    this.views = payload.length;
-    this.sent.push(Buffer.concat([head, ...payload, Buffer.alloc(padding)]));
+  send(parts: readonly Uint8Array[]): void {
+    this.views = parts.length;
+    this.sent.push(Buffer.concat(parts));
   }
 
   destroy(reset: boolean, then?: () => void): void {

@@ -1,6 +1,13 @@
 // One connection to the server, from its making to its first error: queued calls out, answers to their calls.
 import type { DioriteError } from '../../../base/errors.js';
 import { turnIsUsedUp } from '../../../transfer/turn.js';
+import {
+  type Address,
+  addressName,
+  type MakeTransport,
+  type Transport,
+  type TransportUser,
+} from '../../net/transport.js';
 import { XdrError, XdrReader } from '../xdr/reader.js';
 import { XdrWriter } from '../xdr/writer.js';
 import { CallHeader, PROC_UNAVAIL, ReplyHeader, SUCCESS, writeAccepted } from './message.js';
@@ -9,7 +16,6 @@ import { type Inbox, Receiver } from './receiver.js';
 import { beginRecord, endRecord } from './record.js';
 import { nonsense, rejection, systemError } from './rejections.js';
 import { type Outbox, Sender } from './sender.js';
-import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
 
 /** The first that everybody may have: ip_unprivileged_port_start in ip-sysctl.rst, as it is by default. */
 const UNPRIVILEGED_PORT = 1024;

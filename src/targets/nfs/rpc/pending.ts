@@ -1,13 +1,8 @@
 // Calls that wait for their answers, by xid and in the order in which they were made.
 import { randomInt } from 'node:crypto';
 import { assert } from '../../../base/assert.js';
+import { READ_DIRECT_BYTES } from '../../net/sink-cursor.js';
 import type { ReplySink, RpcCall } from './call.js';
-
-/**
- * From here on a piece of memory is read into straight from the socket; smaller ones are cheaper copied out of one
- * large read (measured: 4 KiB pieces, 1.7 against 2.6 GB/s).
- */
-export const READ_DIRECT_BYTES: number = 64 * 1024;
 
 /** Reused from call to call. */
 export class PendingCall {

@@ -1,9 +1,10 @@
 // Asks a host's portmapper where a program listens: PORTMAP version 2 (RFC 1833 §3), over TCP.
+
+import type { MakeTransport } from '../../net/transport.js';
+import { addressName } from '../../net/transport.js';
 import type { Credentials } from './auth.js';
 import { systemError } from './rejections.js';
 import { RpcClient } from './rpc-client.js';
-import type { MakeTransport } from './transport.js';
-import { addressName } from './transport.js';
 
 export const PORTMAP_PORT = 111;
 

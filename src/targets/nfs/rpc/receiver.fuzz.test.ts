@@ -6,11 +6,12 @@ import { ManualTransport } from '../../../../test/nfs/manual-transport.js';
 import { fragmented, recordOf, replyOf } from '../../../../test/nfs/scripted-server.js';
 import { gathered, TestCall, TestSink } from '../../../../test/nfs/test-call.js';
 import { runSeed } from '../../../../test/support/random.js';
+import { READ_DIRECT_BYTES } from '../../net/sink-cursor.js';
 import { Prng } from '../../sim/prng.js';
 import { encodeCredentials } from './auth.js';
 import { Connection, type ConnectionOwner } from './connection.js';
 import { writeAccepted, writeCallHeader, writeDenied } from './message.js';
-import { CallQueue, PendingCalls, READ_DIRECT_BYTES } from './pending.js';
+import { CallQueue, PendingCalls } from './pending.js';
 import { MESSAGE_BYTES_MAX, STAGING_BYTES } from './receiver.js';
 import { systemError } from './rejections.js';
 

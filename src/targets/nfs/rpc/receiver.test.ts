@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import { ManualClient, payloadReply, wordsReply } from '../../../../test/nfs/manual-client.js';
 import { fragmented, recordOf, replyOf, type ServedCall } from '../../../../test/nfs/scripted-server.js';
 import { gathered, MALFORMED, TestCall, TestSink } from '../../../../test/nfs/test-call.js';
+import { READ_DIRECT_BYTES } from '../../net/sink-cursor.js';
 import { AUTH_ERROR, writeAccepted, writeDenied } from './message.js';
-import { READ_DIRECT_BYTES } from './pending.js';
 
 function pattern(bytes: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => 1 + (i % 251)));

@@ -1,12 +1,12 @@
 // Takes a server's bytes as they come: replies to those who wait, payload to its memory, and never more than is bounded.
 import { DioriteError } from '../../../base/errors.js';
+import { SinkCursor } from '../../net/sink-cursor.js';
 import { XdrError, XdrReader } from '../xdr/reader.js';
 import { paddingOf } from '../xdr/writer.js';
 import type { ReplySink } from './call.js';
 import { AUTH_BODY_BYTES_MAX, CALL, REPLY, REPLY_HEADER_BYTES, ReplyHeader } from './message.js';
 import type { PendingCall } from './pending.js';
 import { RecordParser } from './record.js';
-import { SinkCursor } from './sink-cursor.js';
 
 /** One read of this size takes many small replies, or all 4 KiB pieces of a large one. */
 export const STAGING_BYTES: number = 1024 * 1024;

@@ -1,6 +1,6 @@
 // What goes wrong between client and server below the protocol's own statuses, as errors that name the server.
-import { getSystemErrorMap } from 'node:util';
-import { DioriteError } from '../../../base/errors.js';
+import type { DioriteError } from '../../../base/errors.js';
+import { systemError } from '../../net/system-error.js';
 import { XdrError } from '../xdr/reader.js';
 import {
   GARBAGE_ARGS,
@@ -12,6 +12,8 @@ import {
   SUCCESS,
   SYSTEM_ERR,
 } from './message.js';
+
+export { systemError };
 
 /** auth_stat: RFC 5531 §9. */
 const AUTH_STATUS: readonly string[] = [
@@ -31,14 +33,6 @@ const PROGRAM_NAMES: ReadonlyMap<number, string> = new Map([
   [100003, 'NFS'],
   [100005, 'MOUNT'],
 ]);
-
-let errnoByCode: ReadonlyMap<string, number> | undefined;
-
-/** `code`: the kernel's name. The number, negative as Node has it, where this system has one. */
-export function systemError(code: string, message: string, cause?: unknown): DioriteError {
-  errnoByCode ??= new Map([...getSystemErrorMap()].map(([errno, [name]]) => [name, errno]));
-  return new DioriteError(`${code}: ${message}`, { code, errno: errnoByCode.get(code), cause });
-}
 
 export function nonsense(server: string, error: XdrError): DioriteError {
   return systemError('EIO', `the answer of ${server} makes no sense: ${error.message}`, error);

@@ -1,15 +1,15 @@
 // Calls to one server over one connection at a time, which is made again as often as it breaks.
 import { type DioriteError, errors } from '../../../base/errors.js';
+import { BackOff } from '../../net/back-off.js';
+import { connectTcp } from '../../net/tcp.js';
+import { type Address, addressName, type MakeTransport } from '../../net/transport.js';
 import { XdrError } from '../xdr/reader.js';
 import { type Credentials, encodeCredentials } from './auth.js';
-import { BackOff } from './back-off.js';
 import type { Rpc, RpcCall, RpcRequest } from './call.js';
 import { Connection, type ConnectionOwner, type ServeCall } from './connection.js';
 import { CallQueue, type PendingCall, PendingCalls } from './pending.js';
 import { STAGING_BYTES } from './receiver.js';
 import { nonsense, systemError } from './rejections.js';
-import { connectTcp } from './tcp.js';
-import { type Address, addressName, type MakeTransport } from './transport.js';
 import { Watch } from './watch.js';
 
 /** A connection that is made again gets a third of the time that the first one had, so that a call sees several. */

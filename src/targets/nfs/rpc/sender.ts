@@ -1,12 +1,14 @@
 // Sends queued calls in batches: one buffer of heads, and the payload of the last one as it lies.
 import { assert } from '../../../base/assert.js';
 import { DioriteError } from '../../../base/errors.js';
-import { memoryGone } from '../../../iter/segments.js';
+import type { Transport } from '../../net/transport.js';
+import { gatherViews } from '../../net/views.js';
 import { paddingOf, XdrWriter } from '../xdr/writer.js';
 import { writeCallHeader } from './message.js';
 import type { CallQueue, PendingCall } from './pending.js';
 import { beginRecord, endRecord } from './record.js';
-import type { Transport } from './transport.js';
+
+const ZEROS = new Uint8Array(4);
 
 /** Heads of one batch. */
 const BATCH_BYTES = 64 * 1024;
@@ -29,7 +31,8 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #transport: Transport;
   readonly #writer: XdrWriter = new XdrWriter();
-  readonly #payload: Uint8Array[] = [];
+  /** The heads, then the payload of the last call, then its padding. */
+  readonly #parts: Uint8Array[] = [];
   readonly #ownReplies: Uint8Array[] = [];
   #sending = false;
   /** Whose payload is under way. */
@@ -62,7 +65,7 @@ export class Sender {
     if (this.#sending) return;
     const writer = this.#writer;
     writer.reset();
-    this.#payload.length = 0;
+    this.#forgetPayload();
     for (const record of this.#ownReplies.splice(0)) writer.fixed(record);
     while (writer.payloadSegments === null && writer.headBytes < BATCH_BYTES) {
       const pending = this.#outbox.queue.shift();
@@ -71,7 +74,15 @@ export class Sender {
     }
     if (writer.headBytes === 0) return;
     this.#sending = true;
-    this.#transport.send(writer.bytes, this.#payload, paddingOf(writer.payloadBytes));
+    this.#parts[0] = writer.bytes;
+    const padding = paddingOf(writer.payloadBytes);
+    if (padding > 0) this.#parts.push(ZEROS.subarray(0, padding));
+    this.#transport.send(this.#parts);
+  }
+
+  #forgetPayload(): void {
+    this.#parts.length = 1;
+    this.#parts[0] = ZEROS;
   }
 
   #append(pending: PendingCall): void {
@@ -83,46 +94,17 @@ export class Sender {
     writeCallHeader(writer, pending.xid, program, version, procedure, this.#outbox.credentials);
     call.encode(writer);
     try {
-      this.#gather();
+      const { payloadSegments, payloadBytes } = writer;
+      if (payloadSegments !== null) gatherViews(payloadSegments, payloadBytes, this.#parts);
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       writer.truncate(at);
-      this.#payload.length = 0;
+      this.#forgetPayload();
       this.#outbox.unsendable(pending, error);
       return;
     }
     endRecord(writer, at);
     pending.sends++;
     if (writer.payloadSegments !== null) this.#owner = pending;
-  }
-
-  /** Views of the payload's memory, which the socket takes. */
-  #gather(): void {
-    const { payloadSegments: segments, payloadBytes } = this.#writer;
-    if (segments === null) return;
-    // Neighbours come from the same few buffers: one look at each is enough.
-    let whole: Buffer<ArrayBufferLike> = NO_MEMORY;
-    for (let i = 0, rest = payloadBytes; rest > 0; i++) {
-      const buffer = segments.buffer[i];
-      assert(buffer !== null && buffer !== undefined, 'each segment of a payload has memory');
-      const from = segments.byteOffset[i] ?? 0;
-      const length = Math.min(segments.length[i] ?? 0, rest);
-      if (length === 0) continue;
-      if (whole.buffer !== buffer) whole = wholeOf(buffer);
-      if (from + length > whole.length) throw memoryGone('a write in flight');
-      this.#payload.push(whole.subarray(from, from + length));
-      rest -= length;
-    }
-  }
-}
-
-const NO_MEMORY = Buffer.alloc(0);
-
-/** A Buffer, since a socket makes one of any other view. */
-function wholeOf(buffer: ArrayBufferLike): Buffer<ArrayBufferLike> {
-  try {
-    return Buffer.from(buffer);
-  } catch (error) {
-    throw memoryGone('a write in flight', error);
   }
 }

@@ -9,13 +9,13 @@ import { ManualTransports } from '../../../../test/nfs/manual-transport.js';
 import { ScriptedServer } from '../../../../test/nfs/scripted-server.js';
 import { gathered, guardedSegments, TestCall, TestSink } from '../../../../test/nfs/test-call.js';
 import type { DioriteError } from '../../../base/errors.js';
-import { BackOff } from './back-off.js';
+import { BackOff } from '../../net/back-off.js';
+import { connectTcp } from '../../net/tcp.js';
+import { addressName, type TransportUser } from '../../net/transport.js';
 import { askPortmap } from './portmap.js';
 import { systemError } from './rejections.js';
 import { RpcClient, type RpcClientOptions } from './rpc-client.js';
 import { RpcPool } from './rpc-pool.js';
-import { connectTcp } from './tcp.js';
-import { addressName, type TransportUser } from './transport.js';
 
 const HOST = '127.0.0.1';
 const isRoot = process.getuid?.() === 0;

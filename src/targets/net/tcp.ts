@@ -1,9 +1,9 @@
 // The transport over TCP: node:net, reading straight into the memory that its user names.
 import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { assert } from '../../../base/assert.js';
-import type { DioriteError } from '../../../base/errors.js';
-import { systemError } from './rejections.js';
+import { assert } from '../../base/assert.js';
+import type { DioriteError } from '../../base/errors.js';
+import { systemError } from './system-error.js';
 import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
 
 /** The range that Linux's own client takes: above the ports that /etc/services knows (include/linux/sunrpc/xprtsock.h). */
@@ -12,8 +12,6 @@ const RESERVED_PORT_MAX = 1023;
 
 /** Ports that are tried before one that is not reserved is taken. */
 const RESERVED_PORT_TRIES = 32;
-
-const ZEROS = Buffer.alloc(4);
 
 export const connectTcp: MakeTransport = (address, user) => new TcpTransport(address, user);
 
@@ -131,20 +129,14 @@ class TcpTransport implements Transport {
     this.#user.closed(error);
   }
 
-  send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void {
+  send(parts: readonly Uint8Array[]): void {
     assert(this.#connected && !this.#ended, 'only a connection sends');
     const socket = this.#socket;
-    if (payload.length === 0) {
-      socket.write(head, this.#sent);
-      return;
-    }
+    let rest = parts.length;
     // Corked writes leave as one writev, of which only the last tells.
-    let rest = payload.length;
-    socket.cork();
-    socket.write(head, nothing);
-    for (const part of payload) socket.write(part, --rest === 0 && padding === 0 ? this.#sent : nothing);
-    if (padding > 0) socket.write(ZEROS.subarray(0, padding), this.#sent);
-    socket.uncork();
+    if (rest > 1) socket.cork();
+    for (const part of parts) socket.write(part, --rest === 0 ? this.#sent : nothing);
+    if (parts.length > 1) socket.uncork();
   }
 
   destroy(reset: boolean, then?: () => void): void {

@@ -1,5 +1,5 @@
 // What carries the bytes: TCP now, TLS over it later. One transport is one connection, and does not outlive its first error.
-import type { DioriteError } from '../../../base/errors.js';
+import type { DioriteError } from '../../base/errors.js';
 
 /** Whoever uses a transport. Called by the transport only, and never again after `closed` or after `destroy`. */
 export interface TransportUser {
@@ -17,10 +17,10 @@ export interface TransportUser {
 
 export interface Transport {
   /**
-   * Head, payload, `padding` zeros, in this order and without a copy; the memory is the transport's until `sent`, or its
-   * end. One at a time.
+   * The parts, in this order and without a copy: their memory, not the list, is the transport's until `sent`, or its end.
+   * At least one; one call at a time.
    */
-  send(head: Uint8Array, payload: readonly Uint8Array[], padding: number): void;
+  send(parts: readonly Uint8Array[]): void;
   /**
    * Ends it. When this returns, it touches no memory any more; `then` is called when nothing is left of it. `reset`: at
    * once for the server as well, and its port is free again.

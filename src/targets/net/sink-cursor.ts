@@ -1,12 +1,23 @@
-// A position in the memory that a READ's payload goes to: copied into from staging, or given to the socket itself.
-import { assert } from '../../../base/assert.js';
-import { memoryGone } from '../../../iter/segments.js';
-import type { SegmentList } from '../../../plan/request.js';
-import type { ReplySink } from './call.js';
-import { READ_DIRECT_BYTES } from './pending.js';
+// A position in the memory that a reply's payload goes to: copied into from staging, or given to the socket itself.
+import { assert } from '../../base/assert.js';
+import { memoryGone } from '../../iter/segments.js';
+import type { SegmentList } from '../../plan/request.js';
+
+/**
+ * From here on a piece of memory is read into straight from the socket; smaller ones are cheaper copied out of one
+ * large read (measured: 4 KiB pieces, 1.7 against 2.6 GB/s).
+ */
+export const READ_DIRECT_BYTES: number = 64 * 1024;
 
 /** Below this a read of its own costs more than a copy out of the next large one. */
 const DIRECT_REST_BYTES = 4096;
+
+/** Where a payload goes. */
+export interface Sink {
+  readonly segments: SegmentList;
+  /** The most that may come. */
+  readonly bytes: number;
+}
 
 export class SinkCursor {
   /** Payload that is still to come. */
@@ -18,7 +29,7 @@ export class SinkCursor {
   /** Over the whole of the buffer that was used last: segments of one buffer cost no second look at it. */
   #memory: Uint8Array = new Uint8Array(0);
 
-  start(sink: ReplySink, bytes: number): void {
+  start(sink: Sink, bytes: number): void {
     assert(bytes <= sink.bytes, 'a payload fits into its memory');
     this.#segments = sink.segments;
     this.rest = bytes;
