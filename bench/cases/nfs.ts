@@ -117,7 +117,10 @@ function moves(what: 'write' | 'read', where: Export, bars: Bars): Case {
       const all = await interleave(contenders, runs, (round, { name: who }, { value }) => {
         context.say(`${name}: run ${round + 1} of ${runs}: ${who} ${value.toFixed(0)} MB/s`);
       });
-      const notes = ['loopback: client and server share the processors'];
+      const notes = [
+        'loopback: client and server share the processors',
+        'diorite is warm: V8 has compiled what 20,000 requests run; the first bytes of a process are a row of their own',
+      ];
       if (program === null) notes.push(`libnfs is left out: ${problem}`);
       const found = foundOf(all);
       const verdicts = judge(found, bars, await idleLoopMs());
@@ -133,6 +136,8 @@ function moves(what: 'write' | 'read', where: Export, bars: Bars): Case {
       diorite('diorite v4.1, 256 pages', scene, { version: '4.1', what, shape: 'pages' }),
     ];
     if (program !== null) contenders.push(libnfs(program, scene, what));
+    const fresh = { version: '3', what, shape: 'pages', isFresh: true } as const;
+    contenders.push(diorite('diorite v3, 256 pages, a fresh process', scene, fresh));
     contenders.push(nfsCp(scene, what, local));
     if (what === 'write') {
       const part = { ...scene, mib: scene.mib / NAIVE_PART };

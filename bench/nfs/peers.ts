@@ -41,8 +41,8 @@ function sampleOf(mib: number, { seconds, cpuSeconds, peakMib, loopMs }: WorkerR
   return { value: rate(mib, seconds), extras };
 }
 
-async function runWorker(url: string, what: string, mib: number, shape: string): Promise<WorkerReport> {
-  const { stdout } = await runProcess(process.execPath, [WORKER, url, what, String(mib), shape], false);
+async function runWorker(url: string, what: string, mib: number, ...how: readonly string[]): Promise<WorkerReport> {
+  const { stdout } = await runProcess(process.execPath, [WORKER, url, what, String(mib), ...how], false);
   return JSON.parse(stdout) as WorkerReport;
 }
 
@@ -50,16 +50,19 @@ export interface Ours {
   readonly version: NfsVersion;
   readonly what: 'write' | 'read' | 'naive';
   readonly shape: 'pages' | 'whole';
+  /** From the first byte of a process on: most of its code is not compiled yet. */
+  readonly isFresh?: boolean;
 }
 
-export function diorite(name: string, scene: Scene, { version, what, shape }: Ours): Contender {
+export function diorite(name: string, scene: Scene, { version, what, shape, isFresh }: Ours): Contender {
   const url = scene.server.url(version, `/${scene.export}/data`).href;
-  return { name, measure: async () => sampleOf(scene.mib, await runWorker(url, what, scene.mib, shape)) };
+  const start = isFresh === true ? 'fresh' : 'warm';
+  return { name, measure: async () => sampleOf(scene.mib, await runWorker(url, what, scene.mib, shape, start)) };
 }
 
 /** What the event loop of a process that does nothing is late by. */
 export async function idleLoopMs(): Promise<number> {
-  return (await runWorker('', 'idle', 0, '')).loopMs;
+  return (await runWorker('', 'idle', 0)).loopMs;
 }
 
 export function libnfs(program: string, scene: Scene, what: 'write' | 'read'): Contender {
