@@ -7,7 +7,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { open } from '../../src/index.js';
+import { copy, open } from '../../src/index.js';
 import { IovIter } from '../../src/iter.js';
 import { loadAddon } from '../../src/memory/addon.js';
 import { chooseEngine } from '../../src/targets/file/engines/choose.js';
@@ -266,6 +266,32 @@ for (const engine of ['auto', 'threads'] as const) {
     });
   });
 }
+
+describe('how much a pipe holds', { skip: !hasAddon() }, () => {
+  it('is made more where this user may, and never less; what is no pipe is left alone', (t) => {
+    const pipe = new TestPipe(t);
+    const target = over(t, pipe.reads, 'auto');
+    target.enlarge(256 * KIB);
+    assert.equal(loadAddon()?.pipeSize(pipe.writes, 0), 256 * KIB);
+    target.enlarge(4 * KIB);
+    assert.equal(target.resize(0), 256 * KIB);
+    // More than anybody may have: nothing happens, and nothing is thrown.
+    target.enlarge(2 ** 31 - 1);
+    assert.ok(target.resize(0) >= 256 * KIB);
+    const device = openSync('/dev/null', constants.O_RDWR);
+    t.after(() => closeSync(device));
+    over(t, device, 'auto').enlarge(KIB);
+  });
+
+  it('is a megabyte while a copy reads it', async (t) => {
+    const pipe = new TestPipe(t);
+    const to = join(tempDirectory(t), 'to');
+    const copying = copy(`fd://${pipe.reads}`, to);
+    await until(() => (loadAddon()?.pipeSize(pipe.writes, 0) ?? 0) > 64 * KIB);
+    pipe.close('writes');
+    assert.equal((await copying).bytes, 0);
+  });
+});
 
 describe('a worker that waits for a stream', { skip: !hasAddon() }, () => {
   it('is terminated at once, and the descriptor is as it was', async (t) => {

@@ -6,6 +6,7 @@ import { alignDown, PAGE_SIZE } from '../../base/integers.js';
 import { File } from '../../handle/file.js';
 import { openPath } from '../../handle/open-path.js';
 import { chooseEngine } from '../../targets/file/engines/choose.js';
+import { CELL_BYTES } from '../../targets/pipe/cell.js';
 import { PipeTarget } from '../../targets/pipe/pipe-target.js';
 import type { FileLike } from '../../transfer/file-like.js';
 import type { IoMode } from '../../transfer/target.js';
@@ -36,6 +37,7 @@ export class StreamOutput implements Destination {
     this.path = nameOf(fd);
     this.#signal = settings.signal;
     const target = PipeTarget.over(fd, { name: this.path, engine });
+    target.enlarge(CELL_BYTES);
     this.#file = new File({
       target,
       engineReason: reason,

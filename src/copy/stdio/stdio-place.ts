@@ -5,6 +5,7 @@ import '../../memory/host.js';
 import { DioriteError, errors } from '../../base/errors.js';
 import { File } from '../../handle/file.js';
 import { chooseEngine } from '../../targets/file/engines/choose.js';
+import { CELL_BYTES } from '../../targets/pipe/cell.js';
 import { PipeTarget } from '../../targets/pipe/pipe-target.js';
 import { codeOf } from '../code-of.js';
 import type { Destination } from '../destination.js';
@@ -127,6 +128,7 @@ export class StdioPlace implements Place {
 function openStream(fd: number, { engine: wish }: OpenSettings): File {
   const { engine, reason } = chooseEngine(wish);
   const target = PipeTarget.over(fd, { name: nameOf(fd), engine });
+  target.enlarge(CELL_BYTES);
   return new File({ target, engineReason: reason, depth: undefined, bytesInFlight: undefined, appends: false });
 }
 
