@@ -57,6 +57,9 @@ export interface Addon {
   bytesWaiting(fd: number): number;
   /** poll(2) without waiting: POLL* bits, or −errno. Takes no lock of the pipe, so that it never waits for its users. */
   pollNow(fd: number, events: number): number;
+  /** CRC-32C's remainder after `bytes`, inverted neither before nor after. Only where the CPU has an instruction for it. */
+  crc32c?(remainder: number, bytes: Uint8Array): number;
+
   /** Calls back once per `arm`, when any of its events has come. Throws EMFILE, ENFILE, ENOMEM. */
   waiterCreate(fd: number, callback: (events: number) => void): NativeWaiter;
 }
