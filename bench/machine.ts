@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { arch, cpus, release, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { peerVersions } from './peers.js';
 
 export interface Machine {
   readonly cpu: string;
@@ -11,6 +12,9 @@ export interface Machine {
   readonly fileSystem: string;
   readonly device: string;
   readonly node: string;
+  readonly virtual: boolean;
+  /** Versions of what is measured beside us, by name. */
+  readonly peers: Readonly<Record<string, string>>;
 }
 
 interface Mount {
@@ -46,6 +50,20 @@ function readFact(folder: string, name: string): string | undefined {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
 }
 
+/** `none [mq-deadline] bfq`: the one in brackets is in use. */
+function schedulerOf(line: string | undefined): string | undefined {
+  const name = /\[([^\]]+)\]/.exec(line ?? '')?.[1];
+  return name === undefined ? undefined : `scheduler ${name}`;
+}
+
+function isVirtual(): boolean {
+  try {
+    return /^flags\s*:.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+  } catch {
+    return false; // not told
+  }
+}
+
 function describeDevice(mount: Mount): string {
   const link = `/sys/dev/block/${mount.device}`;
   if (!existsSync(link)) return mount.source;
@@ -59,6 +77,7 @@ function describeDevice(mount: Mount): string {
     readFact(folder, 'queue/rotational') === '1' ? 'rotational' : undefined,
     `blocks of ${readFact(folder, 'queue/logical_block_size') ?? '?'}`,
     `requests of at most ${readFact(folder, 'queue/max_sectors_kb') ?? '?'} KiB`,
+    schedulerOf(readFact(folder, 'queue/scheduler')),
   ];
   return `${disk} (${facts.filter((fact) => fact !== undefined).join(', ')})`;
 }
@@ -74,12 +93,39 @@ export function describeMachine(directory: string): Machine {
     fileSystem: mount?.type ?? '?',
     device: mount === undefined ? '?' : describeDevice(mount),
     node: process.version,
+    virtual: isVirtual(),
+    peers: peerVersions(),
   };
 }
 
 export function machineLines(machine: Machine): string[] {
+  const peers = Object.entries(machine.peers).map(([name, version]) => `${name} ${version}`);
+  const kind = machine.virtual ? 'virtual machine, ' : '';
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB; ${machine.kernel}; Node ${machine.node}`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB; ${kind}${machine.kernel}; Node ${machine.node}`,
     `${machine.fileSystem} on ${machine.device}`,
+    `beside ${peers.join(', ')}`,
   ];
+}
+
+/** Processor time since boot that all had, and that the hypervisor gave to others, in ticks; null where not told. */
+function ticks(): { readonly all: number; readonly stolen: number } | null {
+  try {
+    // cpu user nice system idle iowait irq softirq steal …: guest time is in user already (proc(5)).
+    const line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? '';
+    const counts = line.split(/\s+/).slice(1, 9).map(Number);
+    return { all: counts.reduce((sum, count) => sum + count, 0), stolen: counts[7] ?? 0 };
+  } catch {
+    return null;
+  }
+}
+
+/** Call it, then call what it gives: percent of processor time between the two that others had. */
+export function watchStolen(): () => number | null {
+  const before = ticks();
+  return () => {
+    const after = ticks();
+    if (before === null || after === null || after.all === before.all) return null;
+    return (100 * (after.stolen - before.stolen)) / (after.all - before.all);
+  };
 }

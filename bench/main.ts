@@ -1,61 +1,88 @@
 // `npm run bench`: every figure with its peer beside it in the same run.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CASES } from './cases/index.js';
-import type { Case, CaseResult, Context } from './harness.js';
-import { describeMachine, type Machine, machineLines } from './machine.js';
+import { addonBanner, addonReport } from './addon-state.js';
+import { CASES, GROUPS } from './cases/index.js';
+import type { Case } from './harness.js';
+import { machineLines } from './machine.js';
 import { HELP, type Options, parseOptions } from './options.js';
-import { report } from './report.js';
-import { makeScratch } from './scratch.js';
+import { textOf } from './report/text.js';
+import { writeReport } from './report/write.js';
+import { runInProcess } from './run-case.js';
+import { mergeResults, type Recorded, readStore, writeStore } from './store.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-function chosenCases({ cases }: Options): readonly Case[] {
-  const names = CASES.map(({ name }) => name);
-  const isMeant = (name: string, asked: string): boolean => name === asked || name.startsWith(`${asked}-`);
-  for (const asked of cases) {
-    if (!names.some((name) => isMeant(name, asked)))
-      throw new RangeError(`--case takes one of ${names.join(', ')}, or what several begin with, not "${asked}"`);
+const KEPT = join(ROOT, 'bench');
+/** What is tried out: not in the repository. */
+const LOCAL = join(ROOT, 'bench', 'local');
+
+function isMeant(name: string, asked: string): boolean {
+  return name === asked || name.startsWith(`${asked}-`);
+}
+
+function chosenCases({ names }: Options): readonly Case[] {
+  const all = CASES.map(({ name }) => name);
+  for (const asked of names) {
+    if (!all.some((name) => isMeant(name, asked)))
+      throw new RangeError(`a case is one of ${all.join(', ')}, or what several begin with, not "${asked}"`);
   }
-  return cases.length === 0 ? CASES : CASES.filter(({ name }) => cases.some((asked) => isMeant(name, asked)));
+  return names.length === 0 ? CASES : CASES.filter(({ name }) => names.some((asked) => isMeant(name, asked)));
 }
 
-function writeJson(path: string, machine: Machine, quick: boolean, results: readonly CaseResult[]): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const at = new Date().toISOString();
-  writeFileSync(path, `${JSON.stringify({ at, quick, machine, results }, null, 2)}\n`);
+/** Kept after each case: an interrupted run loses one. */
+function keep(options: Options, recorded: Recorded): void {
+  const folder = options.quick ? LOCAL : KEPT;
+  const path = options.json ?? join(folder, 'results.json');
+  const results = mergeResults(readStore(path), [recorded]);
+  writeStore(path, results);
+  if (options.json === undefined) writeReport(folder, results);
 }
 
-async function runCases(options: Options, chosen: readonly Case[]): Promise<void> {
-  const scratch = makeScratch(options.directory ?? join(ROOT, '.tmp'));
-  try {
-    const context: Context = {
-      directory: scratch.directory,
-      runs: options.runs,
-      quick: options.quick,
-      say: (line) => process.stderr.write(`${line}\n`),
-    };
-    const machine = describeMachine(scratch.directory);
-    console.log([...machineLines(machine), ''].join('\n'));
-    if (options.quick) console.log('--quick: too little data and too few runs to judge by\n');
-    const results: CaseResult[] = [];
-    const path = options.json ?? join(ROOT, 'bench', 'results', 'latest.local.json');
-    for (const chosenCase of chosen) {
-      const result = await chosenCase.run(context);
-      console.log(report(result));
-      results.push(result);
-      writeJson(path, machine, options.quick, results);
+async function runCases(options: Options): Promise<void> {
+  const parent = options.directory ?? join(ROOT, '.tmp');
+  const failed: string[] = [];
+  let machineTold = false;
+  for (const { name } of chosenCases(options)) {
+    try {
+      const recorded = await runInProcess({ name, runs: options.runs, quick: options.quick, parent });
+      if (!machineTold) console.log([...machineLines(recorded.machine), ''].join('\n'));
+      machineTold = true;
+      console.log(textOf(recorded));
+      keep(options, recorded);
+    } catch (error) {
+      failed.push(name);
+      console.error(`${name} FAILED: ${error instanceof Error ? error.message : String(error)}\n`);
     }
-    console.log(`written to ${path}`);
+  }
+  if (options.quick) console.log('--quick: too little data and too few runs to judge by\n');
+  if (failed.length > 0) throw new RangeError(`these cases failed and have no figures: ${failed.join(', ')}`);
+}
+
+function render({ names }: Options): void {
+  const path = join(KEPT, 'results.json');
+  const results = mergeResults(readStore(path), ...names.map((name) => readStore(name)));
+  writeStore(path, results);
+  writeReport(KEPT, results);
+  console.log(`bench/REPORT.md: ${results.length} of ${CASES.length} cases`);
+}
+
+async function runLoudly(options: Options): Promise<void> {
+  const banner = addonBanner(addonReport());
+  process.stderr.write(banner);
+  try {
+    await runCases(options);
   } finally {
-    scratch.remove();
+    process.stderr.write(banner);
   }
 }
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(HELP);
-  else await runCases(options, chosenCases(options));
+  if (options.mode === 'help') process.stdout.write(HELP);
+  else if (options.mode === 'list') {
+    for (const { title, cases } of GROUPS) console.log(`${title}: ${cases.map(({ name }) => name).join(', ')}`);
+  } else if (options.mode === 'render') render(options);
+  else await runLoudly(options);
 }
 
 try {

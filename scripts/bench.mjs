@@ -1,37 +1,29 @@
-// `npm run bench`: installs and builds what is missing, fio too where that can be done, and measures.
+// `npm run bench`: installs what is measured beside the library where that can be done, builds, and measures.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled, ROOT } from './lib.mjs';
+import { installPackages, isThere } from './packages.mjs';
 
-function hasFio() {
-  return spawnSync('fio', ['--version'], { stdio: 'ignore' }).status === 0;
+/** Peers and what their rows need, and the Debian packages that hold them. A table is installed by itself. */
+const PEERS = [
+  { fio: 'fio', cc: 'gcc libc6-dev', dd: 'coreutils', fincore: 'util-linux-extra', 'mkfs.xfs': 'xfsprogs' },
+  { 'nfs-cp': 'libnfs-utils', '/usr/include/nfsc/libnfs.h': 'libnfs-dev' },
+  { 'ganesha.nfsd': 'nfs-ganesha nfs-ganesha-vfs nfs-ganesha-mem', rpcbind: 'rpcbind', setpriv: 'util-linux' },
+];
+
+/** These measure nothing. */
+const QUIET = ['--render', '--list', '--help'];
+
+const args = process.argv.slice(2);
+if (!args.some((arg) => QUIET.includes(arg))) {
+  const problem = installPackages(PEERS, (line) => console.error(line));
+  if (problem !== '') console.error(problem);
+  const missing = PEERS.flatMap((table) => Object.keys(table).filter((name) => !isThere(name)));
+  if (missing.length > 0) console.error(`NOT INSTALLED: ${missing.join(', ')}: rows that need them say so`);
 }
-
-function isDebian() {
-  try {
-    return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false; // no such file: something else
-  }
-}
-
-function ensureFio() {
-  if (hasFio()) return;
-  if (process.getuid?.() === 0 && isDebian()) {
-    console.error('installing the Debian package fio');
-    const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: 'ignore', timeout: 300_000 };
-    const network = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
-    spawnSync('apt-get', [...network, 'update'], options);
-    spawnSync('apt-get', [...network, 'install', '-y', '--no-install-recommends', 'fio'], options);
-  }
-  if (!hasFio()) console.error('fio is not installed: its row is skipped (Debian: apt install fio)');
-}
-
 await ensureInstalled();
 await ensureBuilt();
-ensureFio();
-const { status } = spawnSync(process.execPath, [join(ROOT, 'dist', 'bench', 'main.js'), ...process.argv.slice(2)], {
+const { status } = spawnSync(process.execPath, [join(ROOT, 'dist', 'bench', 'main.js'), ...args], {
   cwd: ROOT,
   stdio: 'inherit',
 });

@@ -4,10 +4,11 @@
 //   npm test -- --name 'pattern'   only tests whose name matches
 // As root the tests run in namespaces of their own (mounts, processes), which die with this process, however it dies.
 import { spawn, spawnSync } from 'node:child_process';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled } from './lib.mjs';
+import { installPackages } from './packages.mjs';
 import { runName, sweepDeadRuns, sweepRun } from './test-sweep.mjs';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -33,59 +34,6 @@ const PACKAGES = {
 
 /** Installed by itself: it is large, and where it cannot be had the others still can. */
 const LARGE_PACKAGES = { chromium: 'chromium' };
-
-function hasCommand(name) {
-  const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
-  return directories.some((directory) => {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function isDebian() {
-  try {
-    return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
-
-/** Packages of servers start them where systemd runs: Debian asks this script first, and 101 forbids it. */
-function withoutServices(step) {
-  if (!existsSync('/run/systemd/system') || existsSync(SERVICE_POLICY)) return step();
-  writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    return step();
-  } finally {
-    rmSync(SERVICE_POLICY);
-  }
-}
-
-/** A package that cannot be had is no failure: the tests that need it are skipped by name. */
-function installPackages() {
-  if (process.getuid?.() !== 0 || !isDebian() || !hasCommand('apt-get')) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { env, encoding: 'utf8', timeout: 300_000 };
-  const network = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
-  let updated = false;
-  for (const table of [PACKAGES, LARGE_PACKAGES]) {
-    const missing = Object.keys(table).filter((command) => !hasCommand(command));
-    if (missing.length === 0) continue;
-    const packages = [...new Set(missing.flatMap((command) => table[command].split(' ')))];
-    console.log(`installing Debian packages: ${packages.join(' ')}`);
-    if (!updated) spawnSync('apt-get', [...network, 'update'], options);
-    updated = true;
-    const install = [...network, 'install', '-y', '--no-install-recommends', ...packages];
-    const result = withoutServices(() => spawnSync('apt-get', install, options));
-    if (result.status !== 0) console.log(`could not install them; tests that need them are skipped\n${result.stderr}`);
-  }
-}
 
 const UNSHARE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
@@ -126,7 +74,8 @@ function runTests(run) {
 
 const swept = sweepDeadRuns();
 if (swept.length > 0) console.log(`swept what former runs left: ${swept.join(', ')}`);
-installPackages();
+const problem = installPackages([PACKAGES, LARGE_PACKAGES], (line) => console.log(line));
+if (problem !== '') console.log(`could not install them; tests that need them are skipped\n${problem}`);
 await ensureInstalled();
 await ensureBuilt();
 const run = runName();

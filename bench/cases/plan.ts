@@ -102,6 +102,8 @@ async function run(context: Context): Promise<CaseResult> {
       judgeAtMost(`${name}: ≤ ${MOST_NS} ns a vector`, median(values), MOST_NS, 'ns'),
       judgeAtMost(`${name}: no more memory than a window's`, median(extras.get(HEAP) ?? []), MOST_HEAP_BYTES, 'bytes'),
     ]),
+    heldMib: (vectors * PAGE_SIZE) / 2 ** 20,
+    ours: contenders.map(({ name }) => name),
     notes: [],
   };
 }

@@ -106,6 +106,8 @@ async function run(context: Context): Promise<CaseResult> {
       unit: 'ms',
       better: 'lower',
       runs,
+      heldMib: (READS * BLOCK_BYTES) / MIB,
+      ours: ['readMany'],
       rows: rowsOf(all, 'lower'),
       verdicts: [
         judgeRatio({ bar: `≥ ${LEAST} × the same awaited`, ratios: ratios(ours, peer, 'lower'), least: LEAST }),

@@ -16,6 +16,7 @@ import {
   type Context,
   EQUAL_RATIO,
   interleave,
+  judgeAtMost,
   judgeRatio,
   newSeries,
   rowsOf,
@@ -121,7 +122,7 @@ function judge(all: readonly Series[]): Verdict[] {
   const slower = median(ratios(contiguous, ours, 'lower'));
   const bar = `≤ ${CONTIGUOUS_WORST} × the time of one contiguous buffer`;
   return [
-    { bar, measured: `${slower.toFixed(2)} ×`, passed: slower <= CONTIGUOUS_WORST },
+    judgeAtMost(bar, slower, CONTIGUOUS_WORST, '×'),
     judgeRatio({
       bar: '≥ 1.0 × FileHandle.writev of the same views',
       ratios: ratios(ours, vector, 'lower'),

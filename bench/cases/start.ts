@@ -62,6 +62,7 @@ async function run(context: Context): Promise<CaseResult> {
       judge('start of the command line', cli, bare, CLI_MS_MAX),
     ],
     notes: [],
+    ours: ['import of the library', 'diorite --version'],
   };
 }
 

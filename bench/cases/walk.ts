@@ -114,6 +114,8 @@ async function run(context: Context): Promise<CaseResult> {
       ),
       judgeExactly(`stitching off: ${STITCHED_VECTORS}`, callsFor(few, false), STITCHED_VECTORS),
     ],
+    heldMib: (pages * PAGE_SIZE) / 2 ** 20,
+    ours: contenders.slice(0, 2).map(({ name }) => name),
     notes: program === null ? [`no C loop beside it: ${problem.trim()}`] : [],
   };
 }

@@ -1,12 +1,6 @@
 // The tables that a person reads.
-import type { CaseResult, Row, Verdict } from './harness.js';
-
-function shown(value: number): string {
-  if (Number.isNaN(value)) return '?';
-  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en-US');
-  if (Number.isInteger(value)) return String(value);
-  return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
-}
+import type { CaseResult, Row, Verdict } from '../harness.js';
+import { shown } from './numbers.js';
 
 function mark({ passed }: Verdict): string {
   if (passed === null) return '?????';
@@ -31,7 +25,7 @@ function table(lines: readonly (readonly string[])[]): string[] {
 }
 
 /** `ratio`: how many times better the first row is than the row it stands in. */
-export function report(result: CaseResult): string {
+export function textOf(result: CaseResult): string {
   const extras = [...new Set(result.rows.flatMap((row) => Object.keys(row.extras)))];
   const head = [result.unit, 'median', 'min', 'max', 'ratio', ...extras];
   const bars = result.verdicts.map((verdict) => `  ${mark(verdict)}  ${verdict.bar}: ${verdict.measured}`);
