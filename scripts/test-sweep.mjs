@@ -96,19 +96,22 @@ function removeZramsOf(directory) {
   }
 }
 
-/** A server that outlived its test is noted as `server.pid`, its number and START, in a directory below the run's. */
+/** Servers that outlived their test are noted in `server.pid`, number and START a line, in a directory below the run's. */
 function killServersOf(directory) {
   for (const name of list(directory)) {
     const note = join(directory, name, 'server.pid');
     if (!existsSync(note)) continue;
-    const [pid, start] = readFileSync(note, 'utf8').trim().split(' ');
-    // The leader of its process group. A note from a run's own process namespace fits no process here.
-    if (startOf(Number(pid)) !== start) continue;
-    try {
-      process.kill(-Number(pid), 'SIGKILL');
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error;
-    }
+    for (const line of readFileSync(note, 'utf8').trim().split('\n')) killServer(...line.split(' '));
+  }
+}
+
+function killServer(pid, start) {
+  // The leader of its process group. A note from a run's own process namespace fits no process here.
+  if (startOf(Number(pid)) !== start) return;
+  try {
+    process.kill(-Number(pid), 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
   }
 }
 

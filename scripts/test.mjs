@@ -35,6 +35,9 @@ const PACKAGES = {
 /** Installed by itself: it is large, and where it cannot be had the others still can. */
 const LARGE_PACKAGES = { chromium: 'chromium' };
 
+/** By themselves for the same reason. */
+const CEPH_PACKAGES = { 'ceph-mon': 'ceph-mon', 'ceph-osd': 'ceph-osd', rados: 'ceph-common python3-rados' };
+
 const UNSHARE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 /** How the runner is started: in namespaces of its own where that is possible. */
@@ -74,7 +77,7 @@ function runTests(run) {
 
 const swept = sweepDeadRuns();
 if (swept.length > 0) console.log(`swept what former runs left: ${swept.join(', ')}`);
-const problem = installPackages([PACKAGES, LARGE_PACKAGES], (line) => console.log(line));
+const problem = installPackages([PACKAGES, CEPH_PACKAGES, LARGE_PACKAGES], (line) => console.log(line));
 if (problem !== '') console.log(`could not install them; tests that need them are skipped\n${problem}`);
 await ensureInstalled();
 await ensureBuilt();
