@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { copy, open } from '../../src/index.js';
 import { nfsConnections } from '../../src/targets/nfs/connect.js';
 import { Random } from '../support/random.js';
-import { memoryDirectory } from '../support/temp.js';
+import { lastFirst, memoryDirectory } from '../support/temp.js';
 import { type Ganesha, type GaneshaOptions, type NfsVersion, requireGanesha, startGanesha } from './ganesha.js';
 
 const MIB = 1024 * 1024;
@@ -15,7 +15,7 @@ const WRITE_BYTES = 64 * MIB;
 const PAGE_BYTES = 4096;
 
 /** v4: what was open is had back only in the time of grace, which a first start has as well. */
-const GRACE: GaneshaOptions = { graceless: false, leaseSeconds: 3, graceSeconds: 4 };
+const GRACE: GaneshaOptions = { graceless: false, leaseSeconds: 4, graceSeconds: 4 };
 
 function bytesOf(length: number): Buffer {
   const bytes = Buffer.alloc(length);
@@ -26,8 +26,11 @@ function bytesOf(length: number): Buffer {
   return bytes;
 }
 
+/** On a file system in memory: where a disk holds the server up for longer than its lease, files are lost for good. */
 function start(t: TestContext, version: NfsVersion): Promise<Ganesha> {
-  return startGanesha(t, { versions: [version], ...(version === '3' ? {} : GRACE) });
+  const ends = lastFirst(t);
+  const vfsDirectory = memoryDirectory(ends);
+  return startGanesha(ends, { versions: [version], vfsDirectory, ...(version === '3' ? {} : GRACE) });
 }
 
 /** Kills the server and starts it again, with the next epoch, whenever so many bytes are done. */

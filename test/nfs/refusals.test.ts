@@ -14,7 +14,8 @@ import { checkBytes, checkExtents } from '../support/oracle.js';
 import { lastFirst, tempDirectory } from '../support/temp.js';
 import { type Ganesha, type NfsVersion, requireGanesha, startGanesha } from './ganesha.js';
 
-const VERSIONS: readonly NfsVersion[] = ['3', '4.1', '4.2'];
+/** 4.1 has nothing of its own here. */
+const VERSIONS: readonly NfsVersion[] = ['3', '4.2'];
 const MIB = 1024 * 1024;
 
 /** A name on the server, as it stands in messages. */
@@ -117,7 +118,7 @@ describe('a path through symbolic links', () => {
       await refused(local, url('dangling/new'), server, /ENOENT/, named(server, '/vfs/dangling/new'));
       await refused(url('loop'), `${local}-back`, server, /ELOOP/, named(server, '/vfs/loop'));
     }
-    assert.deepEqual(readdirSync(at('directory')).toSorted(), ['behind', 'new-3', 'new-4.1', 'new-4.2']);
+    assert.deepEqual(readdirSync(at('directory')).toSorted(), ['behind', 'new-3', 'new-4.2']);
   });
 });
 

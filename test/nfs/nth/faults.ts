@@ -83,7 +83,7 @@ const HAPPENINGS: readonly Happening[] = [
   befalls('one slot is left', 'passes', (server) => server.targetSlot(0)),
 ];
 
-const FOR_VARIANTS: ReadonlySet<string> = new Set([
+const FEW: ReadonlySet<string> = new Set([
   'the connection breaks before',
   'the connection breaks after',
   'the server restarts before',
@@ -95,8 +95,9 @@ const FOR_VARIANTS: ReadonlySet<string> = new Set([
   'SEQUENCE: BADSESSION, of a slot that has counted',
 ]);
 
-export function happeningsFor(version: NfsVersion, isVariant: boolean): readonly Happening[] {
+export function happeningsFor(version: NfsVersion, tried: 'all' | 'messages' | 'few'): readonly Happening[] {
   return HAPPENINGS.filter(({ name, only }) => {
-    return (only !== '4' || version !== '3') && (!isVariant || FOR_VARIANTS.has(name));
+    if (only === '4' && version === '3') return false;
+    return tried === 'all' || (tried === 'messages' ? only === undefined : FEW.has(name));
   });
 }

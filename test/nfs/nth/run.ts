@@ -11,9 +11,9 @@ import type { Scene, Stage } from './scenes.js';
 /** No scene takes so many messages: an endless loop shows as a failure. */
 const MESSAGES_MAX = 120;
 /** Most wait for a timer. */
-const AT_A_TIME = 12;
+const AT_A_TIME = 16;
 /** In tenths of a second: a server that is silent for a third of it is called again. */
-const TIMEO = '15';
+const TIMEO = '24';
 /** What takes longer hangs: a call that is given up, and what follows from it, have ended long before. */
 const HANG_MS = 20_000;
 

@@ -21,8 +21,8 @@ export interface Stage {
 
 export interface Scene {
   readonly name: string;
-  /** Nearly the same as another: not every happening is tried on it. */
-  readonly isVariant: boolean;
+  /** Which happenings are tried on it: `messages`: not those of sessions; `few`: it is much like another, or tested elsewhere. */
+  readonly tried: 'all' | 'messages' | 'few';
   /** What is there before. */
   prepare(stage: Stage): void;
   /** Rejects with the error that the user sees, once it was checked to be true. */
@@ -54,7 +54,7 @@ function is(found: Buffer | null, expected: Buffer | null): boolean {
 function copyThere(name: string, before: Buffer | null): Scene {
   return {
     name,
-    isVariant: before !== null,
+    tried: before === null ? 'messages' : 'few',
     prepare(stage) {
       writeFileSync(join(stage.local, 'source'), SOURCE);
       if (before !== null) stage.server.putFile('/export/new', before);
@@ -79,7 +79,7 @@ function copyThere(name: string, before: Buffer | null): Scene {
 
 const copyBack: Scene = {
   name: 'a copy from the server',
-  isVariant: true,
+  tried: 'few',
   prepare(stage) {
     stage.server.putFile('/export/source', SOURCE);
   },
@@ -170,7 +170,7 @@ class Writing {
 
 const file: Scene = {
   name: 'writes and reads',
-  isVariant: false,
+  tried: 'all',
   prepare(stage) {
     stage.server.putFile('/export/file', SOURCE);
   },
@@ -191,7 +191,7 @@ const file: Scene = {
 
 const names: Scene = {
   name: 'changes of names',
-  isVariant: false,
+  tried: 'few',
   prepare(stage) {
     stage.server.putFile('/export/file', OLD);
     mkdirSync(join(stage.local, 'unused'));

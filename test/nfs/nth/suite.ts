@@ -36,7 +36,7 @@ export function nthFaultSuite(version: NfsVersion): void {
         messages = await messagesOf(scene, version, local);
       });
 
-      for (const [j, happening] of happeningsFor(version, scene.isVariant).entries()) {
+      for (const [j, happening] of happeningsFor(version, scene.tried).entries()) {
         it(happening.name, async (t) => {
           const inner = join(local, String(j));
           mkdirSync(inner);
