@@ -9,6 +9,7 @@ import type { FileFacts } from '../transfer/facts.js';
 import type { AtomicTarget, FileLike } from '../transfer/file-like.js';
 import type { TransferOptions } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
+import { Single } from '../transfer/single.js';
 import { runTransfer } from '../transfer/transfer.js';
 import { atomicTarget } from './abilities.js';
 import {
@@ -19,6 +20,7 @@ import {
   vectorArguments,
   writeArguments,
 } from './arguments.js';
+import { Awaited } from './awaited.js';
 import { type ManyEntry, ReadAnswer, WriteAnswer } from './many/entry.js';
 import { Many, type ManyHost } from './many/many.js';
 import { type ReadManyOptions, toSettings, type WriteManyOptions } from './many/options.js';
@@ -26,6 +28,7 @@ import { OwnPosition } from './own-position.js';
 import {
   type ReadResult,
   type ReadvResult,
+  type ToResult,
   toReadResult,
   toReadvResult,
   toWriteResult,
@@ -66,6 +69,9 @@ export class File extends StreamingFile {
   protected override readonly appends: boolean;
   readonly #own = new OwnPosition();
   readonly #streams: FileStreamHost;
+  /** Small reads and writes; null: this target's are transfers all. */
+  readonly #reads: Awaited | null;
+  readonly #writes: Awaited | null;
   #pending = 0;
   #onIdle: (() => void) | null = null;
   #closing: Promise<void> | null = null;
@@ -77,12 +83,16 @@ export class File extends StreamingFile {
     this.engineReason = input.engineReason;
     this.appends = input.appends;
     this.#defaults = { depth: input.depth, bytesInFlight: input.bytesInFlight };
+    const isSimple = Single.fits(input.target);
+    const settled = (): void => this.#settled();
+    this.#reads = isSimple ? new Awaited(input.target, 'read', toReadResult, settled) : null;
+    this.#writes = isSimple ? new Awaited(input.target, 'write', toWriteResult, settled) : null;
     this.#streams = new FileStreamHost({
       ...input,
       own: this.#own,
       mustBeOpen: (syscall) => this.mustBeOpen(syscall),
       begin: () => this.#begin(),
-      settled: () => this.#settled(),
+      settled,
       followEnd: () => this.#followEnd(),
       close: () => this.close(),
     });
@@ -126,7 +136,8 @@ export class File extends StreamingFile {
     options?: MoveOptions & { readonly buffer?: T },
   ): Promise<ReadResult<T>>;
   read(memory?: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<ReadResult<never>> {
-    return this.#start(() => readArguments(memory, offset, length, position), 'read', toReadResult);
+    const awaited = this.#whole(this.#reads, memory, offset, length, position);
+    return awaited ?? this.#start(() => readArguments(memory, offset, length, position), 'read', toReadResult);
   }
 
   /**
@@ -143,6 +154,8 @@ export class File extends StreamingFile {
   write(text: string, position?: Position, encoding?: BufferEncoding | null): Promise<WriteResult<string>>;
   write<T extends ChunkSource>(source: T, options?: MoveOptions): Promise<WriteResult<T>>;
   write(memory: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<WriteResult<never>> {
+    const awaited = this.#whole(this.#writes, memory, offset, length, position);
+    if (awaited !== null) return awaited;
     if (isChunkSource(memory)) return this.writeSource(memory, offset);
     return this.#start(() => writeArguments(memory, offset, length, position), 'write', toWriteResult);
   }
@@ -155,11 +168,33 @@ export class File extends StreamingFile {
     return this.#start(() => vectorArguments(buffers, position, options), 'write', toWritevResult<T>);
   }
 
-  #start<R>(
-    parse: () => Move,
-    direction: 'read' | 'write',
-    toResult: (memory: never, outcome: Outcome) => R,
-  ): Promise<R> {
+  /**
+   * The usual case in a few steps: one view, by position, that is one request. Null: it is something else, or wrong, and
+   * nothing happened.
+   */
+  #whole(
+    awaited: Awaited | null,
+    memory: unknown,
+    offset: unknown,
+    length: unknown,
+    position: unknown,
+  ): Promise<never> | null {
+    if (awaited === null || this.#closing !== null || !ArrayBuffer.isView(memory)) return null;
+    const from = offset ?? 0;
+    if (!isIndex(from) || !isIndex(position)) return null;
+    const bytes = length ?? memory.byteLength - from;
+    if (!isIndex(bytes) || from + bytes > memory.byteLength || !isIndex(position + bytes)) return null;
+    try {
+      this.target.check();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const promise = awaited.begin(memory, from, bytes, position, this.#defaults);
+    if (promise !== null) this.#begin();
+    return promise;
+  }
+
+  #start<R>(parse: () => Move, direction: 'read' | 'write', toResult: ToResult<never, R>): Promise<R> {
     let move: Move;
     try {
       this.mustBeOpen(direction);
@@ -171,7 +206,7 @@ export class File extends StreamingFile {
       return Promise.reject(error);
     }
     // The result's memory is the one that the caller gave: its type went through `Move` as unknown.
-    const finish = (outcome: Outcome): R => toResult(move.memory as never, outcome);
+    const finish = (outcome: Outcome): R => toResult(move.memory as never, outcome.offset, outcome.bytes, outcome);
     if (move.position === null) return this.#atOwnPosition(move, direction, finish);
     return this.#move(move, move.iter, move.position, direction, finish);
   }
@@ -364,6 +399,10 @@ export class File extends StreamingFile {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function doneBytes(error: unknown): number {

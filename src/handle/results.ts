@@ -1,44 +1,48 @@
 // What reads and writes resolve with: Node's shape, and what really happened as getters on the prototype.
 import type { Extent } from '../base/errors.js';
-import type { Outcome } from '../transfer/outcome.js';
+import { doneExtents, type How } from '../transfer/outcome.js';
 import type { IoMode } from '../transfer/target.js';
 
 /** Shared by all results. The getters are on the prototype, so that a result prints and compares as Node's does. */
 class Result {
-  readonly #outcome: Outcome;
+  readonly #offset: number;
+  readonly #bytes: number;
+  readonly #how: How;
 
-  constructor(outcome: Outcome) {
-    this.#outcome = outcome;
+  constructor(offset: number, bytes: number, how: How) {
+    this.#offset = offset;
+    this.#bytes = bytes;
+    this.#how = how;
   }
 
   /** What is known of every byte: one `done` extent, for a promise that resolved. */
   get extents(): readonly Extent[] {
-    return this.#outcome.extents;
+    return doneExtents(this.#offset, this.#bytes);
   }
 
   /** How many requests went to the target. */
   get requests(): number {
-    return this.#outcome.requests;
+    return this.#how.requests;
   }
 
   /** Bytes that were copied because they could not go as they lay. */
   get copiedBytes(): number {
-    return this.#outcome.copiedBytes;
+    return this.#how.copiedBytes;
   }
 
   /** Bytes that went through the page cache. */
   get bufferedBytes(): number {
-    return this.#outcome.bufferedBytes;
+    return this.#how.bufferedBytes;
   }
 
   /** How everything but unaligned ends went, by what the kernel did. Says nothing of durability: `stable` does. */
   get io(): IoMode {
-    return this.#outcome.io;
+    return this.#how.io;
   }
 
   /** Every byte is durable. */
   get stable(): boolean {
-    return this.#outcome.stable;
+    return this.#how.stable;
   }
 }
 
@@ -47,9 +51,9 @@ export class ReadResult<T> extends Result {
   readonly bytesRead: number;
   readonly buffer: T;
 
-  constructor(buffer: T, outcome: Outcome) {
-    super(outcome);
-    this.bytesRead = outcome.bytes;
+  constructor(buffer: T, offset: number, bytes: number, how: How) {
+    super(offset, bytes, how);
+    this.bytesRead = bytes;
     this.buffer = buffer;
   }
 }
@@ -58,9 +62,9 @@ export class WriteResult<T> extends Result {
   readonly bytesWritten: number;
   readonly buffer: T;
 
-  constructor(buffer: T, outcome: Outcome) {
-    super(outcome);
-    this.bytesWritten = outcome.bytes;
+  constructor(buffer: T, offset: number, bytes: number, how: How) {
+    super(offset, bytes, how);
+    this.bytesWritten = bytes;
     this.buffer = buffer;
   }
 }
@@ -69,9 +73,9 @@ export class ReadvResult<T> extends Result {
   readonly bytesRead: number;
   readonly buffers: T;
 
-  constructor(buffers: T, outcome: Outcome) {
-    super(outcome);
-    this.bytesRead = outcome.bytes;
+  constructor(buffers: T, offset: number, bytes: number, how: How) {
+    super(offset, bytes, how);
+    this.bytesRead = bytes;
     this.buffers = buffers;
   }
 }
@@ -80,27 +84,28 @@ export class WritevResult<T> extends Result {
   readonly bytesWritten: number;
   readonly buffers: T;
 
-  constructor(buffers: T, outcome: Outcome) {
-    super(outcome);
-    this.bytesWritten = outcome.bytes;
+  constructor(buffers: T, offset: number, bytes: number, how: How) {
+    super(offset, bytes, how);
+    this.bytesWritten = bytes;
     this.buffers = buffers;
   }
 }
 
-// By function, so that one is not made for each call.
+/** Makes a result; by function, so that one is not made for each call. */
+export type ToResult<T, R> = (memory: T, offset: number, bytes: number, how: How) => R;
 
-export function toReadResult(memory: never, outcome: Outcome): ReadResult<never> {
-  return new ReadResult(memory, outcome);
+export function toReadResult<T>(memory: T, offset: number, bytes: number, how: How): ReadResult<T> {
+  return new ReadResult(memory, offset, bytes, how);
 }
 
-export function toWriteResult(memory: never, outcome: Outcome): WriteResult<never> {
-  return new WriteResult(memory, outcome);
+export function toWriteResult<T>(memory: T, offset: number, bytes: number, how: How): WriteResult<T> {
+  return new WriteResult(memory, offset, bytes, how);
 }
 
-export function toReadvResult<T>(memory: T, outcome: Outcome): ReadvResult<T> {
-  return new ReadvResult(memory, outcome);
+export function toReadvResult<T>(memory: T, offset: number, bytes: number, how: How): ReadvResult<T> {
+  return new ReadvResult(memory, offset, bytes, how);
 }
 
-export function toWritevResult<T>(memory: T, outcome: Outcome): WritevResult<T> {
-  return new WritevResult(memory, outcome);
+export function toWritevResult<T>(memory: T, offset: number, bytes: number, how: How): WritevResult<T> {
+  return new WritevResult(memory, offset, bytes, how);
 }

@@ -115,7 +115,7 @@ export abstract class StreamingFile extends FileAttributes {
     const { signal, onProgress, stable } = options;
     const dsync = options.dsync === true || (stable === true && host.target.durable === 'sync');
     const outcome = await writeAll(host, source, { position, signal, onProgress, dsync, stable, sync: false });
-    return toWriteResult(source as never, outcome); // its type is the caller's, who has it from `write`
+    return toWriteResult(source as never, outcome.offset, outcome.bytes, outcome); // its type is the caller's, who has it from `write`
   }
 
   #host(syscall: string): StreamHost {

@@ -2,8 +2,7 @@
 import { assert } from '../base/assert.js';
 import { DioriteError, type Extent, errors } from '../base/errors.js';
 import { Ledger } from '../transfer/ledger.js';
-import type { Outcome } from '../transfer/outcome.js';
-import { MovedAll } from '../transfer/outcome.js';
+import { doneExtents, MovedAll, type Outcome } from '../transfer/outcome.js';
 import type { Target } from '../transfer/target.js';
 
 /** One transfer of the stream. */
@@ -50,7 +49,7 @@ export class StreamLedger {
     this.#copiedBytes += outcome.copiedBytes;
     this.#bufferedBytes += outcome.bufferedBytes;
     this.#stable &&= outcome.stable;
-    sent.extents = outcome.extents;
+    sent.extents = doneExtents(outcome.offset, outcome.bytes);
     for (let first = this.#open[0]; first !== undefined && isDone(first); first = this.#open[0]) {
       this.#open.shift();
       this.#stretch(first);

@@ -1,4 +1,5 @@
 // What a caller may ask of one transfer.
+import type { Target } from './target.js';
 
 export interface TransferOptions {
   /** Aborting stops new requests; the promise settles when the last one in flight was answered. */
@@ -20,3 +21,8 @@ export interface TransferOptions {
 }
 
 export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
+
+/** Whether what a write with these options moved is durable when it resolves. */
+export function isStable(target: Target, { dsync, stable }: TransferOptions): boolean {
+  return target.durable !== 'never' && (dsync === true || (target.durable === 'answer' && stable !== false));
+}

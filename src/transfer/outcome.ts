@@ -2,10 +2,8 @@
 import type { Extent } from '../base/errors.js';
 import type { IoMode } from './target.js';
 
-export interface Outcome {
-  /** What was moved: for a write all that was asked, for a read fewer only at the end of the data. */
-  readonly bytes: number;
-  readonly extents: readonly Extent[];
+/** How bytes were moved, wherever they lie: many transfers share one of these. */
+export interface How {
   /** How many requests went to the target. */
   readonly requests: number;
   /** How many bytes were copied through staging. */
@@ -18,15 +16,27 @@ export interface Outcome {
   readonly stable: boolean;
 }
 
-/** Made once for each transfer that moved all; its extents are made only when they are asked for. */
+export interface Outcome extends How {
+  /** Where it began. */
+  readonly offset: number;
+  /** What was moved: for a write all that was asked, for a read fewer only at the end of the data. */
+  readonly bytes: number;
+}
+
+/** What is known of every byte of a transfer that moved all: made only when it is asked for. */
+export function doneExtents(offset: number, bytes: number): readonly Extent[] {
+  return bytes === 0 ? [] : [{ offset, length: bytes, state: 'done' }];
+}
+
+/** Made once for each transfer of more than one request. */
 export class MovedAll implements Outcome {
+  readonly offset: number;
   readonly bytes: number;
   readonly requests: number;
   readonly copiedBytes: number;
   readonly bufferedBytes: number;
   readonly io: IoMode;
   readonly stable: boolean;
-  readonly #offset: number;
 
   constructor(
     offset: number,
@@ -37,7 +47,7 @@ export class MovedAll implements Outcome {
     io: IoMode,
     stable: boolean,
   ) {
-    this.#offset = offset;
+    this.offset = offset;
     this.bytes = bytes;
     this.requests = requests;
     this.copiedBytes = copiedBytes;
@@ -45,8 +55,21 @@ export class MovedAll implements Outcome {
     this.io = io;
     this.stable = stable;
   }
+}
 
-  get extents(): readonly Extent[] {
-    return this.bytes === 0 ? [] : [{ offset: this.#offset, length: this.bytes, state: 'done' }];
-  }
+let last: How = { requests: 1, copiedBytes: 0, bufferedBytes: 0, io: 'direct', stable: false };
+
+/** The same object as the last time where nothing differs: small transfers in a row went the same way. */
+export function sharedHow(
+  requests: number,
+  copiedBytes: number,
+  bufferedBytes: number,
+  io: IoMode,
+  stable: boolean,
+): How {
+  const { io: lastIo, stable: lastStable } = last;
+  const isLast = last.requests === requests && lastIo === io && lastStable === stable;
+  if (!isLast || last.copiedBytes !== copiedBytes || last.bufferedBytes !== bufferedBytes)
+    last = { requests, copiedBytes, bufferedBytes, io, stable };
+  return last;
 }

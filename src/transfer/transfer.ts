@@ -8,7 +8,7 @@
 import { assert } from '../base/assert.js';
 import { DioriteError, errors } from '../base/errors.js';
 import { alignDown } from '../base/integers.js';
-import type { IovIter } from '../iter/iov-iter.js';
+import { IovIter } from '../iter/iov-iter.js';
 import { hostPages } from '../memory/pages.js';
 import { UnitRuns } from '../plan/layout.js';
 import type { Direction, Limits } from '../plan/limits.js';
@@ -16,7 +16,7 @@ import { Planner } from '../plan/planner.js';
 import { onAbort } from './abort.js';
 import { Account } from './account.js';
 import { noProgress, shortWrite } from './failures.js';
-import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from './options.js';
+import { BYTES_IN_FLIGHT_DEFAULT, isStable, type TransferOptions } from './options.js';
 import { MovedAll, type Outcome } from './outcome.js';
 import { QueueProgress } from './queue-progress.js';
 import type { Request, RequestOwner, Short } from './request.js';
@@ -63,6 +63,28 @@ export function startTransfer(
   });
 }
 
+/**
+ * The transfer of a request that somebody else has sent, of one piece of memory and all of the range: it gets the answers
+ * from now on, and ends as if it had planned the request itself.
+ */
+export function adoptRequest(
+  request: Request,
+  target: Target,
+  options: TransferOptions,
+  resolve: (outcome: Outcome) => void,
+  reject: (error: unknown) => void,
+): RequestOwner {
+  const { direction, payloadOffset, payloadBytes, segments } = request;
+  const buffer = segments.buffer[0];
+  const byteOffset = segments.byteOffset[0] ?? 0;
+  assert(buffer != null && segments.count === 1, 'what is adopted has one piece of memory');
+  const isGone = byteOffset + payloadBytes > buffer.byteLength;
+  const iter = isGone ? IovIter.discard(payloadBytes) : IovIter.ubuf(new Uint8Array(buffer, byteOffset, payloadBytes));
+  const transfer = new Transfer(target, iter, payloadOffset, payloadBytes, direction, options, resolve, reject);
+  transfer.adopt(request, isGone ? errors.make('ERR_DIORITE_DETACHED', 'The memory was detached meanwhile') : null);
+  return transfer;
+}
+
 class Transfer extends Account implements RequestOwner {
   readonly #target: Target;
   readonly #caller: IovIter;
@@ -75,7 +97,7 @@ class Transfer extends Account implements RequestOwner {
   readonly #limitsAt: (offset: number, direction: Direction) => Limits;
 
   /** The last one is drawn from: the range's own planner lies at the bottom, those of resumed rests above it. */
-  readonly #planners: Planner[];
+  readonly #planners: Planner[] = [];
   /** The first planner's own. Duplicates of it, restored to a request's state, serve resumed rests and staged copies. */
   readonly #iter: IovIter;
   #scratch: IovIter | null = null;
@@ -124,7 +146,6 @@ class Transfer extends Account implements RequestOwner {
     this.#iter = iter.dup();
     const isQueue = iter.kind === 'folioq';
     this.#flying = options.signal === undefined && !isQueue ? null : new Set();
-    this.#planners = bytes > 0 ? [this.#planFrom(this.#iter, offset, bytes)] : [];
     this.#queue = isQueue ? new QueueProgress(iter, bytes, direction) : null;
   }
 
@@ -134,7 +155,17 @@ class Transfer extends Account implements RequestOwner {
       if (signal.aborted) return this.#abort(signal);
       this.#onSettled = onAbort(signal, () => this.#abort(signal));
     }
+    if (this.bytes > 0) this.#planners.push(this.#planFrom(this.#iter, this.offset, this.bytes));
     this.#pump();
+  }
+
+  /** Instead of `start`: the request is in flight, and all that there is. `gone`: its memory is, and nothing more is sent. */
+  adopt(request: Request, gone: Error | null): void {
+    this.#inFlight = 1;
+    this.#unanswered = 1;
+    this.#inFlightBytes = request.bytes;
+    this.#requests = 1;
+    this.#error = gone;
   }
 
   #planFrom(iter: IovIter, offset: number, bytes: number): Planner {
@@ -375,7 +406,7 @@ class Transfer extends Account implements RequestOwner {
       return;
     }
     this.takeBack(payload - kept);
-    this.#planners.push(this.#planRest(request, kept));
+    if (this.#error === null) this.#planners.push(this.#planRest(request, kept));
   }
 
   /** How many of the payload's first bytes need not be moved again. */
@@ -464,11 +495,8 @@ class Transfer extends Account implements RequestOwner {
     const bytes = Math.min(this.bytes, Math.max(0, this.end - this.offset));
     assert(this.doneFromStart() >= bytes, 'what is told as done is done');
     this.#moveCaller(bytes);
-    const target = this.#target;
-    const { dsync, stable: asked } = this.#options;
-    const isDurable = dsync === true || (target.durable === 'answer' && asked !== false);
-    const stable = this.#direction === 'write' && target.durable !== 'never' && isDurable;
-    const io = target.ioMode(this.#direction);
+    const stable = this.#direction === 'write' && isStable(this.#target, this.#options);
+    const io = this.#target.ioMode(this.#direction);
     this.#resolve(new MovedAll(this.offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable));
   }
 

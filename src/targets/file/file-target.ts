@@ -8,7 +8,7 @@ import type { Direction, Limits } from '../../plan/limits.js';
 import { errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { FileLike, IoOption } from '../../transfer/file-like.js';
-import type { Request } from '../../transfer/request.js';
+import type { Request, Short } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode } from '../inode/inode.js';
 import { allocate } from './allocate.js';
@@ -341,11 +341,11 @@ export class FileTarget implements FileLike {
   }
 
   #answer(request: Request, result: number): void {
-    if (result < 0) return this.#finish(request, () => request.fail(errnoError(result, request.direction, this.name)));
-    if (result > 0 && request.direction === 'write') this.#noteWritten(request, result);
-    if (result === request.bytes) return this.#finish(request, () => request.answer(result, 'continue'));
-    if (request.direction === 'write') return this.#finish(request, () => request.answer(result, 'continue'));
-    if (result === 0) return this.#finish(request, () => request.answer(0, 'end'));
+    if (result < 0) return this.#fail(request, errnoError(result, request.direction, this.name));
+    const isWrite = request.direction === 'write';
+    if (result > 0 && isWrite) this.#noteWritten(request, result);
+    if (result === request.bytes || isWrite) return this.#finish(request, result, 'continue');
+    if (result === 0) return this.#finish(request, 0, 'end');
     this.#answerShortRead(request, result);
   }
 
@@ -356,15 +356,12 @@ export class FileTarget implements FileLike {
   #answerShortRead(request: Request, result: number): void {
     const reached = request.offset + result;
     if (this.facts.kind === 'block') {
-      const short = reached >= this.#size ? 'end' : 'continue';
-      return this.#finish(request, () => request.answer(result, short));
+      return this.#finish(request, result, reached >= this.#size ? 'end' : 'continue');
     }
     fstat(this.#descriptors.fd, (error, stats) => {
-      if (error !== null)
-        return this.#finish(request, () => request.fail(errnoError(error.errno ?? -5, 'fstat', this.name)));
+      if (error !== null) return this.#fail(request, errnoError(error.errno ?? EIO, 'fstat', this.name));
       this.#size = stats.size;
-      const short = stats.size > 0 && reached >= stats.size ? 'end' : 'continue';
-      this.#finish(request, () => request.answer(result, short));
+      this.#finish(request, result, stats.size > 0 && reached >= stats.size ? 'end' : 'continue');
     });
   }
 
@@ -378,9 +375,16 @@ export class FileTarget implements FileLike {
     if (this.durable === 'sync') this.#inode.unsynced.add(offset, length);
   }
 
-  #finish(request: Request, answer: () => void): void {
+  #finish(request: Request, bytes: number, short: Short): void {
     this.#inFlight--;
-    answer();
+    request.answer(bytes, short);
+    request.release();
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  #fail(request: Request, error: DioriteError): void {
+    this.#inFlight--;
+    request.fail(error);
     request.release();
     if (this.#inFlight === 0) this.#onIdle?.();
   }
@@ -399,7 +403,7 @@ export class FileTarget implements FileLike {
 
   endFailed(request: Request, error: unknown): void {
     const told = error instanceof DioriteError ? error : wrapped(error, this.name);
-    this.#finish(request, () => request.fail(told));
+    this.#fail(request, told);
   }
 
   /** Written back and evicted at once; the answer waits for it, so that the budget bounds what is dirty. */
