@@ -6,6 +6,7 @@ import { CASES, GROUPS } from './cases/index.js';
 import type { Case } from './harness.js';
 import { machineLines } from './machine.js';
 import { HELP, type Options, parseOptions } from './options.js';
+import { runProfiles } from './profile/run.js';
 import { textOf } from './report/text.js';
 import { writeReport } from './report/write.js';
 import { runInProcess } from './run-case.js';
@@ -76,12 +77,21 @@ async function runLoudly(options: Options): Promise<void> {
   }
 }
 
+async function profile({ names, directory }: Options): Promise<void> {
+  const banner = addonBanner(addonReport());
+  process.stderr.write(banner);
+  // Of some paths only: the page that is kept has all of them.
+  const page = join(names.length === 0 ? KEPT : LOCAL, 'PROFILE.md');
+  await runProfiles({ names, parent: directory ?? join(ROOT, '.tmp'), page });
+}
+
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options.mode === 'help') process.stdout.write(HELP);
   else if (options.mode === 'list') {
     for (const { title, cases } of GROUPS) console.log(`${title}: ${cases.map(({ name }) => name).join(', ')}`);
   } else if (options.mode === 'render') render(options);
+  else if (options.mode === 'profile') await profile(options);
   else await runLoudly(options);
 }
 
