@@ -83,6 +83,8 @@ export interface CaseResult {
   readonly medium?: string;
   /** Memory that the case itself holds as data: it is no part of what the library is charged with. */
   readonly heldMib?: number;
+  /** The peak of the case's process before any peer ran in it: where a peer needs more memory than we do. */
+  readonly ownPeakMib?: number;
 }
 
 export interface Context {

@@ -56,7 +56,7 @@ async function carryOut(job: CaseJob): Promise<Recorded> {
       quick: job.quick,
       addon: addonReport().state,
       commit: commit(),
-      peakMib: process.resourceUsage().maxRSS / 1024,
+      peakMib: result.ownPeakMib ?? process.resourceUsage().maxRSS / 1024,
       stolenPercent: stolen(),
       machine,
     };

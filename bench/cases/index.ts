@@ -2,6 +2,8 @@
 import type { Case } from '../harness.js';
 import { copyCase } from './copy.js';
 import { copySeveralCase } from './copy-several.js';
+import { curveCases } from './curves.js';
+import { largeRequestCases } from './large-requests.js';
 import { nfsCases } from './nfs.js';
 import { oddCase } from './odd.js';
 import { planCase } from './plan.js';
@@ -21,7 +23,8 @@ export interface Group {
 
 export const GROUPS: readonly Group[] = [
   { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase] },
-  { title: 'Small requests', cases: [randomReadCase, readManyCase] },
+  { title: 'Small requests', cases: [randomReadCase, readManyCase, ...curveCases] },
+  { title: 'Large requests', cases: largeRequestCases },
   { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
   { title: 'Streams', cases: streamCases },
   { title: 'NFS', cases: nfsCases },

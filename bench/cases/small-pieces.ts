@@ -102,6 +102,8 @@ async function run(context: Context): Promise<CaseResult> {
         return measure();
       },
     }));
+    await repeated(writev);
+    const ownPeakMib = process.resourceUsage().maxRSS / 1024; // the stream of node:fs queues all pieces at once
     await interleave(settled, 1); // compiled and warm before it counts
     const all = await interleave(settled, runs, (round, { name }, { value }) => {
       context.say(`small-pieces: run ${round + 1} of ${runs}: ${name} ${value.toFixed(1)} ms`);
@@ -118,6 +120,8 @@ async function run(context: Context): Promise<CaseResult> {
       unit: 'ms',
       better: 'lower',
       runs,
+      ownPeakMib,
+      heldMib: (PIECES * STRIDE_BYTES) / 2 ** 20,
       rows: rowsOf(all, 'lower'),
       verdicts: judge(all, problem),
       notes,

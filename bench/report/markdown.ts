@@ -130,29 +130,6 @@ function shortSection(results: readonly Recorded[]): string[] {
   ];
 }
 
-const PEAK = 'peak MiB';
-
-/** The most memory in each case: of its own process without what it holds as data, or of the processes it watched. */
-function memorySection(results: readonly Recorded[]): string[] {
-  const lines = results
-    .filter(({ runs, rows }) => runs > 0 || rows.length > 0)
-    .map((result) => {
-      const watched = result.rows.filter(({ extras }) => Number.isFinite(extras[PEAK] ?? Number.NaN));
-      const children = watched.map((row) => `${row.name} ${shown(row.extras[PEAK] ?? Number.NaN)}`).join('; ');
-      const own = result.peakMib - (result.heldMib ?? 0);
-      return [result.name, shown(own), result.heldMib === undefined ? '' : shown(result.heldMib), children];
-    });
-  if (lines.length === 0) return [];
-  return [
-    '## Peak memory',
-    '',
-    'Resident MiB at most: of the process that ran the case, less what it holds as data, and of the processes that it started.',
-    '',
-    ...table(['case', 'own process', 'its data', 'processes of the case'], lines),
-    '',
-  ];
-}
-
 export function reportText(sections: readonly Section[], charts: Charts, missing: readonly string[]): string {
   const results = sections.flatMap((section) => section.results);
   const keys = [...new Set(results.map(({ machine }) => JSON.stringify(machine)))];
@@ -180,6 +157,5 @@ export function reportText(sections: readonly Section[], charts: Charts, missing
       '',
       ...section.results.flatMap((result) => caseSection(result, charts.get(result.name) ?? [], nameOf(result))),
     ]),
-    ...memorySection(results),
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 // The tables that a person reads.
-import type { CaseResult, Row, Verdict } from '../harness.js';
-import { shown } from './numbers.js';
+import type { CaseResult, Plot, Row, Verdict } from '../harness.js';
+import { bytes, shown } from './numbers.js';
 
 function mark({ passed }: Verdict): string {
   if (passed === null) return '?????';
@@ -24,6 +24,17 @@ function table(lines: readonly (readonly string[])[]): string[] {
   });
 }
 
+/** A curve is a line, a place a column. */
+function plotLines(plot: Plot): string[] {
+  const places = [...new Set(plot.curves.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
+  const name = plot.xUnit === 'bytes' ? bytes : String;
+  const lines = plot.curves.map((curve) => [
+    curve.name,
+    ...places.map((place) => shown(curve.points.find(({ x }) => x === place)?.median ?? Number.NaN)),
+  ]);
+  return table([[plot.yLabel, ...places.map(name)], ...lines]);
+}
+
 /** `ratio`: how many times better the first row is than the row it stands in. */
 export function textOf(result: CaseResult): string {
   const extras = [...new Set(result.rows.flatMap((row) => Object.keys(row.extras)))];
@@ -31,7 +42,8 @@ export function textOf(result: CaseResult): string {
   const bars = result.verdicts.map((verdict) => `  ${mark(verdict)}  ${verdict.bar}: ${verdict.measured}`);
   return [
     `${result.title} (${result.runs} interleaved runs)`,
-    ...table([head, ...result.rows.map((row) => cellsOf(row, extras))]),
+    ...(result.rows.length === 0 ? [] : table([head, ...result.rows.map((row) => cellsOf(row, extras))])),
+    ...(result.plots ?? []).flatMap(plotLines),
     ...bars,
     ...result.notes.map((note) => `  note   ${note}`),
     '',

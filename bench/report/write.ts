@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GROUPS } from '../cases/index.js';
 import type { Recorded } from '../store.js';
 import { reportText } from './markdown.js';
+import { memoryResult } from './memory.js';
 import { barChart } from './svg/bars.js';
 import type { Picture } from './svg/frame.js';
 import { lineChart } from './svg/lines.js';
@@ -19,7 +20,9 @@ export function sectionsOf(results: readonly Recorded[]): Section[] {
   }));
   const placed = new Set(known.flatMap((section) => section.results));
   const rest = { title: 'More', results: results.filter((result) => !placed.has(result)) };
-  return [...known, rest].filter((section) => section.results.length > 0);
+  const memory = memoryResult(results);
+  const last = { title: 'Memory', results: memory === undefined ? [] : [memory] };
+  return [...known, rest, last].filter((section) => section.results.length > 0);
 }
 
 export interface Drawn {

@@ -93,7 +93,8 @@ export function barChart(result: Recorded): Picture | undefined {
   if (rows.length < 2) return undefined;
   const canvas = new Canvas(WIDTH);
   const better = result.better === 'higher' ? 'more is better' : 'less is better';
-  const subtitle = `${result.unit}, ${better} · medians of ${result.runs} interleaved runs, marks from the lowest to the highest`;
+  const spread = `medians of ${result.runs} interleaved runs, marks from the lowest to the highest`;
+  const subtitle = `${result.unit}, ${better}${result.runs > 1 ? ` · ${spread}` : ''}`;
   let y = head(canvas, result.title, subtitle);
   const widest = Math.max(...rows.map(({ name }) => textWidth(name, 14)));
   const left = MARGIN + Math.min(LABEL_MOST, widest) + LABEL_GAP;

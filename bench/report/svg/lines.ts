@@ -41,6 +41,7 @@ interface Styled {
   readonly tone: Tone;
   readonly shape: (x: number, y: number) => string;
   readonly width: number;
+  readonly aside: number;
 }
 
 const TONES = ['line0', 'line1', 'line2', 'line3', 'line4', 'line5'] as const;
@@ -57,7 +58,8 @@ function styled(plot: Plot, result: Recorded): Styled[] {
     const tone = [...wanted, ...TONES].find((each) => !used.has(each)) ?? 'line4';
     used.add(tone);
     const shape = SHAPES[(ours ? counts.ours++ : 1 + counts.peers++) % SHAPES.length] ?? circle;
-    return { curve, tone, shape, width: ours ? 3 : 2 };
+    const aside = (i - (plot.curves.length - 1) / 2) * BESIDE;
+    return { curve, tone, shape, width: ours ? 3 : 2, aside };
   });
 }
 
@@ -90,7 +92,11 @@ function drawY(canvas: Canvas, area: Area, step: number, most: number): void {
   }
 }
 
-function drawCurve(canvas: Canvas, { curve, tone, shape, width }: Styled, area: Area): void {
+/** Error marks of curves that run together stand beside each other. */
+const BESIDE = 5;
+
+function drawCurve(canvas: Canvas, { curve, tone, shape, width, aside }: Styled, within: Area): void {
+  const area = { ...within, x: (value: number) => within.x(value) + aside };
   const points = curve.points.map(({ x, median }): readonly [number, number] => [area.x(x), area.y(median)]);
   canvas.polyline(points, tone, width);
   for (const { x, min, max } of curve.points)
@@ -123,7 +129,7 @@ function drawNames(canvas: Canvas, all: readonly Styled[], area: Area): void {
   for (const [i, { tone }] of all.entries()) {
     const top = tops[i] ?? 0;
     for (const [j, line] of (names[i] ?? []).entries())
-      canvas.text(area.right + 16, top + 14 + j * LINE, line, { size: 13, tone, bold: false });
+      canvas.text(area.right + 16, top + 14 + j * LINE, line, { size: 13, tone });
   }
 }
 
@@ -144,7 +150,7 @@ export function lineChart(plot: Plot, result: Recorded): Picture | undefined {
   const names = all.flatMap(({ curve }) => wrapped(curve.name, NAME_MOST, 13, 2));
   const right = WIDTH - MARGIN - 16 - Math.max(...names.map((name) => textWidth(name, 13)));
   const left = MARGIN + 10 + Math.max(...[0, yMost / 2, yMost, step].map((value) => textWidth(short(value), 12)));
-  const inset = 14;
+  const inset = 18;
   const logs = Math.log2(most / least);
   const area: Area = {
     left,
