@@ -12,10 +12,13 @@ export interface OpenOptions {
   readonly io?: IoOption | undefined;
   /** `auto` (the default): io_uring where it can be had, else a pool of threads. */
   readonly engine?: 'auto' | 'uring' | 'threads' | undefined;
-  /** The most requests in flight of one read or write. */
+  /** The most requests in flight of one read or write. Default: found from the device, and adapted while they run. */
   readonly depth?: number | undefined;
   /** The most bytes in flight of one read or write. Default 32 MiB. */
   readonly bytesInFlight?: number | undefined;
-  /** How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB; default 1 MiB. */
+  /**
+   * How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB. Default: 1 MiB, and
+   * in long reads and writes adapted while they run; `chosen` of their results says what it came to, and why.
+   */
   readonly requestBytes?: number | undefined;
 }

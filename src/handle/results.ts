@@ -1,6 +1,7 @@
 // What reads and writes resolve with: Node's shape, and what really happened as getters on the prototype.
 import type { Extent } from '../base/errors.js';
 import { doneExtents, type How } from '../transfer/outcome.js';
+import type { Chosen } from '../transfer/pace.js';
 import type { IoMode } from '../transfer/target.js';
 
 /** Shared by all results. The getters are on the prototype, so that a result prints and compares as Node's does. */
@@ -43,6 +44,14 @@ class Result {
   /** Every byte is durable. */
   get stable(): boolean {
     return this.#how.stable;
+  }
+
+  /**
+   * How many requests of what size were kept in flight, and why: found by what the device did with more and fewer. Null:
+   * there was nothing to choose: it was short, or `depth` or `requestBytes` was asked for.
+   */
+  get chosen(): Chosen | null {
+    return this.#how.chosen ?? null;
   }
 }
 

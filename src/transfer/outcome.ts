@@ -1,5 +1,6 @@
 // What a transfer that moved all its bytes tells.
 import type { Extent } from '../base/errors.js';
+import type { Chosen } from './pace.js';
 import type { IoMode } from './target.js';
 
 /** How bytes were moved, wherever they lie: many transfers share one of these. */
@@ -14,6 +15,8 @@ export interface How {
   readonly io: IoMode;
   /** Every byte is durable. */
   readonly stable: boolean;
+  /** The depth and request size that were found best by its end; absent or null: there was nothing to choose. */
+  readonly chosen?: Chosen | null;
 }
 
 export interface Outcome extends How {
@@ -37,6 +40,7 @@ export class MovedAll implements Outcome {
   readonly bufferedBytes: number;
   readonly io: IoMode;
   readonly stable: boolean;
+  readonly chosen: Chosen | null;
 
   constructor(
     offset: number,
@@ -46,6 +50,7 @@ export class MovedAll implements Outcome {
     bufferedBytes: number,
     io: IoMode,
     stable: boolean,
+    chosen: Chosen | null = null,
   ) {
     this.offset = offset;
     this.bytes = bytes;
@@ -54,6 +59,7 @@ export class MovedAll implements Outcome {
     this.bufferedBytes = bufferedBytes;
     this.io = io;
     this.stable = stable;
+    this.chosen = chosen;
   }
 }
 

@@ -40,7 +40,7 @@ const MOVES: readonly Move[] = [
 ];
 
 /** At the start each doubling is tried once, and kept if it brings so much: far from the knee it brings 2. */
-const RAMP_GAIN = 1.15;
+const RAMP_GAIN = 1.05;
 /** A rate is of at least so many answers, so many times the depth, and so long: answers come in bursts. */
 const EPOCH_ANSWERS = 16;
 const EPOCH_DEPTHS = 2;
@@ -129,8 +129,8 @@ export class Pace {
   /** One more, or one fewer, uses it. */
   used(by: 1 | -1): void {
     const before = this.#users;
-    this.#users += by;
-    assert(this.#users >= 0, 'who stops has begun');
+    assert(before + by >= 0, 'who stops has begun');
+    this.#users = before + by;
     if (before > 0 && this.#users > 0) this.#isShared();
     this.#restart();
   }

@@ -2,6 +2,7 @@
 import type { DioriteError } from '../base/errors.js';
 import type { Layout } from '../plan/layout.js';
 import type { Direction, Limits } from '../plan/limits.js';
+import type { Pace } from './pace.js';
 import type { Request } from './request.js';
 
 export type { Layout, Unit } from '../plan/layout.js';
@@ -53,6 +54,8 @@ export interface Target {
   readonly bestDepth: number;
   /** How many bytes one transfer should have in flight, until their release; absent: the library's default. */
   readonly bestBytesInFlight?: number;
+  /** What is known of how fast it is with how much in flight; absent or null: `bestDepth` and the limits' `bestBytes` hold. */
+  paceOf?(direction: Direction): Pace | null;
   /** Memory may be kept for long after the answer (NFS: until the COMMIT that covers it). */
   readonly releasesLater?: boolean;
   /** By a transfer that waits for nothing but releases: what keeps memory should be brought to its end now. */

@@ -5,6 +5,7 @@
 //                  └── planners ◀─┴──────────── short: the rest is planned again ◀──────┘
 //
 // The first error stops new requests; those in flight are awaited, and only then does the transfer settle.
+import { performance } from 'node:perf_hooks';
 import { assert } from '../base/assert.js';
 import { DioriteError, errors } from '../base/errors.js';
 import { alignDown } from '../base/integers.js';
@@ -18,12 +19,13 @@ import { Account } from './account.js';
 import { noProgress, shortWrite } from './failures.js';
 import { BYTES_IN_FLIGHT_DEFAULT, isStable, type TransferOptions } from './options.js';
 import { MovedAll, type Outcome } from './outcome.js';
+import { PACED_BYTES_MIN, Pacing } from './pacing.js';
 import { QueueProgress } from './queue-progress.js';
 import type { Request, RequestOwner, Short } from './request.js';
 import { recycleRequest, takeRequest } from './request-pool.js';
 import { copyIn, copyOut, leaseBytes, placeStaged, stagingPool } from './staging.js';
 import type { Target } from './target.js';
-import { turnIsUsedUp } from './turn.js';
+import { COSTLY_BYTES, turnIsUsedUp } from './turn.js';
 
 /** EAGAIN and EINTR: how often one request is sent again. */
 const ATTEMPTS_MAX = 32;
@@ -94,6 +96,8 @@ class Transfer extends Account implements RequestOwner {
   readonly #reject: (error: unknown) => void;
   readonly #depth: number;
   readonly #bytesInFlightMax: number;
+  /** Instead of `#depth` where nobody asked for one, and there is enough to learn from. */
+  #pacing: Pacing | null = null;
   readonly #limitsAt: (offset: number, direction: Direction) => Limits;
 
   /** The last one is drawn from: the range's own planner lies at the bottom, those of resumed rests above it. */
@@ -142,7 +146,7 @@ class Transfer extends Account implements RequestOwner {
     // What goes in order cannot go on behind a short answer, or at the end, if more was asked for already.
     this.#depth = target.bestDepth === 1 ? 1 : (options.depth ?? target.bestDepth);
     this.#bytesInFlightMax = options.bytesInFlight ?? target.bestBytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
-    this.#limitsAt = (at, way) => target.limitsAt(at, way);
+    this.#limitsAt = (at, way) => this.#pacing?.scale(target.limitsAt(at, way)) ?? target.limitsAt(at, way);
     this.#iter = iter.dup();
     const isQueue = iter.kind === 'folioq';
     this.#flying = options.signal === undefined && !isQueue ? null : new Set();
@@ -155,8 +159,14 @@ class Transfer extends Account implements RequestOwner {
       if (signal.aborted) return this.#abort(signal);
       this.#onSettled = onAbort(signal, () => this.#abort(signal));
     }
+    if (this.bytes > PACED_BYTES_MIN && this.#options.depth === undefined) {
+      const pace = this.#target.paceOf?.(this.#direction) ?? null;
+      if (pace !== null) this.#pacing = new Pacing(pace);
+    }
     if (this.bytes > 0) this.#planners.push(this.#planFrom(this.#iter, this.offset, this.bytes));
-    this.#pump();
+    // Others may have used it up.
+    if (this.bytes >= COSTLY_BYTES && turnIsUsedUp(true)) this.#pumpNextTurn();
+    else this.#pump();
   }
 
   /** Instead of `start`: the request is in flight, and all that there is. `gone`: its memory is, and nothing more is sent. */
@@ -214,9 +224,14 @@ class Transfer extends Account implements RequestOwner {
       const request = this.#waiting.shift() ?? this.#draw();
       if (request === null) return;
       if (!this.#fits(request) || !this.#stage(request) || !this.#send(request)) return;
-      if (this.#planners.length === 0 && this.#waiting.length === 0) return;
-      if (turnIsUsedUp(request.stagedBytes > 0)) return this.#pumpNextTurn();
+      const isUsedUp = turnIsUsedUp(request.stagedBytes > 0 || request.bytes >= COSTLY_BYTES);
+      if (!this.#hasMore) return;
+      if (isUsedUp) return this.#pumpNextTurn();
     }
+  }
+
+  get #hasMore(): boolean {
+    return this.#planners.length > 0 || this.#waiting.length > 0;
   }
 
   #pumpNextTurn(): void {
@@ -237,7 +252,8 @@ class Transfer extends Account implements RequestOwner {
   #hasRoom(): boolean {
     if (this.#wakePending) return false;
     if (this.#inFlight === 0) return true;
-    return this.#unanswered < this.#depth && this.#inFlightBytes < this.#bytesInFlightMax;
+    const depth = this.#pacing?.depth ?? this.#depth;
+    return this.#unanswered < depth && this.#inFlightBytes < this.#bytesInFlightMax;
   }
 
   /** False: it would pass the byte budget, and waits for a release. */
@@ -275,6 +291,7 @@ class Transfer extends Account implements RequestOwner {
     if (lease === null) {
       this.#waiting.unshift(request);
       this.#wakePending = true;
+      this.#pacing?.waits();
       pool.onceFree(this.#waker());
       return false;
     }
@@ -298,6 +315,8 @@ class Transfer extends Account implements RequestOwner {
   /** False: the target is full; the request waits. */
   #send(request: Request): boolean {
     request.begin(this);
+    const pacing = this.#pacing;
+    const startedMs = pacing === null ? 0 : performance.now();
     if (!this.#target.submit(request)) {
       request.takeBack();
       this.#waiting.unshift(request);
@@ -305,6 +324,7 @@ class Transfer extends Account implements RequestOwner {
       this.#target.onceDrained(this.#waker());
       return false;
     }
+    pacing?.sent(startedMs);
     this.#inFlight++;
     this.#unanswered++;
     this.#inFlightBytes += request.bytes;
@@ -451,9 +471,11 @@ class Transfer extends Account implements RequestOwner {
       this.#pumpNextTurn();
       return;
     }
+    const { bytes } = request;
     recycleRequest(request);
     this.#queue?.reached(this.#behindAll() - this.offset);
     this.#pump();
+    if (!this.#settled) this.#pacing?.released(bytes, this.#hasMore);
   }
 
   /** Up to here all is done, and nothing that is in flight, waits, or is to be planned again needs its memory. */
@@ -482,8 +504,9 @@ class Transfer extends Account implements RequestOwner {
 
   #settleIfDone(): void {
     if (this.#settled || this.#inFlight > 0) return;
-    if (this.#error === null && (this.#wakePending || this.#waiting.length > 0 || this.#planners.length > 0)) return;
+    if (this.#error === null && (this.#wakePending || this.#hasMore)) return;
     this.#settled = true;
+    this.#pacing?.end();
     for (const request of this.#waiting) recycleRequest(request);
     this.#waiting = [];
     this.#onSettled?.();
@@ -497,7 +520,9 @@ class Transfer extends Account implements RequestOwner {
     this.#moveCaller(bytes);
     const stable = this.#direction === 'write' && isStable(this.#target, this.#options);
     const io = this.#target.ioMode(this.#direction);
-    this.#resolve(new MovedAll(this.offset, bytes, this.#requests, this.#copiedBytes, this.#bufferedBytes, io, stable));
+    const chosen = this.#pacing?.chosen ?? null;
+    const [requests, copied, buffered] = [this.#requests, this.#copiedBytes, this.#bufferedBytes];
+    this.#resolve(new MovedAll(this.offset, bytes, requests, copied, buffered, io, stable, chosen));
   }
 
   #rejectWith(error: Error): void {

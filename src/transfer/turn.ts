@@ -10,13 +10,16 @@ const REQUESTS_PER_CLOCK_CHECK = 32;
 let startMs = -1;
 let requests = 0;
 
+/** A request of this size may be carried out where it is submitted (zram, loops): in a millisecond, or several. */
+export const COSTLY_BYTES: number = 256 * 1024;
+
 /**
- * To be called for each request that goes out. True: the time is used up, and whoever has more to send goes on in the
+ * To be called for each request that goes out; `isCostly`: it was staged, or is large. True: the time is used up, and whoever has more to send goes on in the
  * next turn. A transfer alone cannot know: it is woken once for every answer, and a hundred answers may come in a turn.
  */
-export function turnIsUsedUp(hasStaged: boolean): boolean {
+export function turnIsUsedUp(isCostly: boolean): boolean {
   requests++;
-  if (!hasStaged && requests % REQUESTS_PER_CLOCK_CHECK !== 0) return false;
+  if (!isCostly && requests % REQUESTS_PER_CLOCK_CHECK !== 0) return false;
   const nowMs = performance.now();
   if (startMs >= 0) return nowMs - startMs > TURN_BUDGET_MS;
   startMs = nowMs;

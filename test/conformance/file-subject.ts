@@ -47,7 +47,16 @@ export async function openTarget(
   }
   if (io === 'direct' && notDirect.write !== null) t.diagnostic(`not direct: ${notDirect.write}`);
   const inode = openInode(facts.inodeKey);
-  const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes: BEST_BYTES });
+  const target = new FileTarget({
+    descriptors,
+    facts,
+    engine,
+    inode,
+    io,
+    notDirect,
+    bestBytes: BEST_BYTES,
+    fixed: true,
+  });
   t.after(() => target.close());
   return target;
 }

@@ -8,6 +8,7 @@ import type { Direction, Limits } from '../../plan/limits.js';
 import { errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { FileLike, IoOption } from '../../transfer/file-like.js';
+import type { Pace } from '../../transfer/pace.js';
 import type { Request, Short } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode } from '../inode/inode.js';
@@ -20,6 +21,7 @@ import { type Engine, Op, RWF_ATOMIC, RWF_DSYNC } from './engines/engine.js';
 import { FileOperation } from './file-operation.js';
 import { FileHoles } from './holes.js';
 import { bufferedLimits, directLimits } from './limits.js';
+import { paceOf } from './paces.js';
 import { run, submitWhenRoom } from './run.js';
 import { Splices } from './splices.js';
 
@@ -32,6 +34,8 @@ export interface FileTargetInput {
   /** Why direct I/O cannot be had, by direction; null: it can. */
   readonly notDirect: { read: string | null; write: string | null };
   readonly bestBytes: number;
+  /** Someone asked for `bestBytes`: nothing else is tried. */
+  readonly fixed?: boolean;
   /** Of writes to a file that is opened to append; default: as of any other. */
   readonly appendBytes?: number;
 }
@@ -67,6 +71,7 @@ export class FileTarget implements FileLike {
   readonly #notDirect: { read: string | null; write: string | null };
   readonly #limits: { read: Limits; write: Limits };
   readonly #watch: CacheWatch;
+  readonly #fixed: boolean;
   #size: number;
   #cloned = false;
   #inFlight = 0;
@@ -81,6 +86,7 @@ export class FileTarget implements FileLike {
     this.#descriptors = descriptors;
     this.#inode = input.inode;
     this.#io = input.io;
+    this.#fixed = input.fixed === true;
     this.#notDirect = input.notDirect;
     const appendBytes = descriptors.appends ? (input.appendBytes ?? bestBytes) : bestBytes;
     const limitsOf = (direction: Direction): Limits =>
@@ -122,6 +128,12 @@ export class FileTarget implements FileLike {
 
   notDirect(direction: Direction): string | null {
     return this.#goesDirect(direction) ? null : (this.#notDirect[direction] ?? `io: '${this.#io}' was asked`);
+  }
+
+  /** Null: the request size was asked for, or what goes out goes in order. */
+  paceOf(direction: Direction): Pace | null {
+    if (this.#fixed || this.bestDepth === 1) return null;
+    return paceOf(this.facts, this.engine, direction, this.#goesDirect(direction));
   }
 
   limitsAt(_offset: number, direction: Direction): Limits {

@@ -17,7 +17,7 @@ export interface FileTargetOptions {
   readonly mode?: number | string | undefined;
   readonly io?: IoOption | undefined;
   readonly engine?: 'auto' | 'uring' | 'threads' | undefined;
-  /** How large a request is made, in bytes, where the memory allows. Default 1 MiB. */
+  /** How large a request is made, in bytes, where the memory allows. Default: found while they run, from 1 MiB on. */
   readonly requestBytes?: number | undefined;
 }
 
@@ -71,7 +71,8 @@ export async function openTarget(
     await descriptors.truncateIfAsked();
     const inode = openInode(facts.inodeKey);
     const appendBytes = options.requestBytes ?? APPEND_BYTES_DEFAULT;
-    const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes, appendBytes });
+    const fixed = options.requestBytes !== undefined;
+    const target = new FileTarget({ descriptors, facts, engine, inode, io, notDirect, bestBytes, fixed, appendBytes });
     return { target, engineReason: reason, appends: descriptors.appends };
   } catch (error) {
     await descriptors.undo();
