@@ -21,12 +21,17 @@ type Outcome = { readonly recorded: Recorded } | { readonly error: string };
 const SELF = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** What figures depend on; what the bench writes itself is not among it. */
+const SOURCES = ['src', 'native', 'bin', 'bench', ':!bench/results.json', ':!bench/*.md', ':!bench/charts'];
+
+function git(...args: readonly string[]): { readonly status: number | null; readonly stdout: string } {
+  return spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
+}
+
 function commit(): string | null {
-  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty=+', '--exclude=*'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
-  return status === 0 ? stdout.trim() : null;
+  const { status, stdout } = git('rev-parse', '--short', 'HEAD');
+  if (status !== 0) return null;
+  return `${stdout.trim()}${git('diff', '--quiet', 'HEAD', '--', ...SOURCES).status === 0 ? '' : '+'}`;
 }
 
 /** What is kept names no path of the machine. */

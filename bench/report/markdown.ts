@@ -41,6 +41,7 @@ function rowTable(result: Recorded): string[] {
 }
 
 function verdictTable(verdicts: readonly Verdict[]): string[] {
+  if (verdicts.length === 0) return [];
   const lines = verdicts.map((verdict) => [`${verdict.bar}`, verdict.measured, mark(verdict)]);
   return [
     '| bar | measured | |',

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { addonBanner, addonReport } from '../../bench/addon-state.js';
 import { parseOptions } from '../../bench/options.js';
 import { reportText } from '../../bench/report/markdown.js';
+import { memoryResult } from '../../bench/report/memory.js';
 import { sectionsOf } from '../../bench/report/write.js';
 import { mergeResults, parseStore, readStore, storeText, writeStore } from '../../bench/store.js';
 import { tempDirectory } from '../support/temp.js';
@@ -55,6 +56,7 @@ describe('the file', () => {
   });
 });
 
+/** One bar more than the cases have: peak memory, which is drawn from all of them. */
 describe('the report', () => {
   it('puts first what falls short, and names what was not measured', () => {
     const verdicts = [
@@ -64,7 +66,7 @@ describe('the report', () => {
     ];
     const result = recorded({ name: 'a', verdicts });
     const text = reportText(sectionsOf([result]), new Map(), ['b']);
-    assert.match(text, /1 bars? (?:are|is) passed, 1 falls? short, 1 could not be judged/);
+    assert.match(text, /2 bars are passed, 1 fall short, 1 could not be judged/);
     assert.match(text, /Not measured yet: b/);
     const short = text.indexOf('## What falls short');
     assert.ok(short > 0 && short < text.indexOf('### a:'));
@@ -76,11 +78,36 @@ describe('the report', () => {
     const one = recorded({ name: 'a', addon: 'missing', quick: true, stolenPercent: 12 });
     const two = recorded({ name: 'b', machine: { ...one.machine, cpu: 'another' } });
     const text = reportText(sectionsOf([one, two]), new Map(), []);
-    assert.match(text, /Without the native addon.*: a\./);
+    assert.match(text, /Without the native addon.*: a, peak-memory\./);
     assert.match(text, /the native addon was missing/);
     assert.match(text, /quick run: not to judge by/);
     assert.match(text, /gave 12 %/);
     assert.match(text, /Machine A: .*nobody[\s\S]*Machine B: another/);
+  });
+});
+
+describe('peak memory', () => {
+  it('is of our processes where there are some, of the case’s own where not, without what that holds', () => {
+    const extras = { 'peak MiB': 100 };
+    const children = [
+      { ...row('diorite copy', 1, 1, 1), extras },
+      { ...row('dd', 1, 1, 1), extras: { 'peak MiB': 900 } },
+    ];
+    const results = [
+      recorded({ name: 'copy', rows: children, peakMib: 500 }),
+      recorded({ name: 'walk', peakMib: 1100, heldMib: 1024 }),
+      recorded({ name: 'skipped', runs: 0, rows: [], peakMib: 9999 }),
+    ];
+    const found = memoryResult(results);
+    assert.deepEqual(
+      found?.rows.map(({ name, median }) => [name, Math.round(median)]),
+      [
+        ['copy: diorite copy', 105],
+        ['walk', 80],
+      ],
+    );
+    assert.equal(found?.verdicts[0]?.passed, true);
+    assert.equal(memoryResult([]), undefined);
   });
 });
 
