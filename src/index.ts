@@ -19,6 +19,8 @@ export type { ProbeResult } from './copy/probe.js';
 export type { ExplainOptions } from './explain/explain.js';
 export type { Explanation } from './explain/explanation.js';
 export type { Memory, MoveOptions } from './handle/arguments.js';
+export { Batch } from './handle/batch/batch.js';
+export type { BatchCallback, BatchOptions, WriteBatchOptions } from './handle/batch/batching-file.js';
 export type { File } from './handle/file.js';
 export type { ManyEntry, ReadAnswer, WriteAnswer } from './handle/many/entry.js';
 export type { Many } from './handle/many/many.js';

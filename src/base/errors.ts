@@ -34,6 +34,8 @@ export const CODES = {
   ERR_DIORITE_SOURCE_CHANGED: 'the source changed while it was copied',
   ERR_DIORITE_VERIFY: 'what was read back differs from what was written',
   ERR_DIORITE_DESTINATIONS: 'not every destination of a copy was written: its result says which',
+  ERR_DIORITE_BATCH: 'not every element of a batch was moved: the batch says which, and why',
+  ERR_DIORITE_BATCH_BUSY: 'the batch is handed over, and not answered yet',
   ERR_DIORITE_BUDGET: 'more memory is asked for than the pool may hold',
 } as const;
 

@@ -21,6 +21,7 @@ import {
   writeArguments,
 } from './arguments.js';
 import { Awaited } from './awaited.js';
+import { type BatchHost, BatchingFile } from './batch/batching-file.js';
 import { type ManyEntry, ReadAnswer, WriteAnswer } from './many/entry.js';
 import { Many, type ManyHost } from './many/many.js';
 import { type ReadManyOptions, toSettings, type WriteManyOptions } from './many/options.js';
@@ -37,7 +38,6 @@ import {
   type WritevResult,
 } from './results.js';
 import { FileStreamHost } from './stream-host.js';
-import { StreamingFile } from './streaming.js';
 
 type Position = number | bigint | null;
 type Views = readonly NodeJS.ArrayBufferView[];
@@ -60,7 +60,7 @@ const EBADF = -9;
  * The memory of a read or write belongs to it until its promise settles. A write resolves only when every byte is done;
  * a read is short only at the end of the data. Anything else rejects, with `bytes` and `extents` (docs/Errors.md).
  */
-export class File extends StreamingFile {
+export class File extends BatchingFile {
   /** What the transfers of this file go to. */
   override readonly target: FileLike;
   /** Why the engine is not `uring`; null: it is, or it is a protocol's. */
@@ -85,8 +85,8 @@ export class File extends StreamingFile {
     this.#defaults = { depth: input.depth, bytesInFlight: input.bytesInFlight };
     const isSimple = Single.fits(input.target);
     const settled = (): void => this.#settled();
-    this.#reads = isSimple ? new Awaited(input.target, 'read', toReadResult, settled) : null;
-    this.#writes = isSimple ? new Awaited(input.target, 'write', toWriteResult, settled) : null;
+    this.#reads = isSimple ? new Awaited(input.target, 'read', this.#defaults, toReadResult, settled) : null;
+    this.#writes = isSimple ? new Awaited(input.target, 'write', this.#defaults, toWriteResult, settled) : null;
     this.#streams = new FileStreamHost({
       ...input,
       own: this.#own,
@@ -168,28 +168,15 @@ export class File extends StreamingFile {
     return this.#start(() => vectorArguments(buffers, position, options), 'write', toWritevResult<T>);
   }
 
-  /**
-   * The usual case in a few steps: one view, by position, that is one request. Null: it is something else, or wrong, and
-   * nothing happened.
-   */
-  #whole(
-    awaited: Awaited | null,
-    memory: unknown,
-    offset: unknown,
-    length: unknown,
-    position: unknown,
-  ): Promise<never> | null {
-    if (awaited === null || this.#closing !== null || !ArrayBuffer.isView(memory)) return null;
-    const from = offset ?? 0;
-    if (!isIndex(from) || !isIndex(position)) return null;
-    const bytes = length ?? memory.byteLength - from;
-    if (!isIndex(bytes) || from + bytes > memory.byteLength || !isIndex(position + bytes)) return null;
+  /** Null: `#start` it is. */
+  #whole(awaited: Awaited | null, ...given: Parameters<Awaited['begin']>): Promise<never> | null {
+    if (awaited === null || this.#closing !== null) return null;
     try {
       this.target.check();
-    } catch (error) {
-      return Promise.reject(error);
+    } catch {
+      return null; // which rejects with it, once the arguments are known to be good
     }
-    const promise = awaited.begin(memory, from, bytes, position, this.#defaults);
+    const promise = awaited.begin(...given);
     if (promise !== null) this.#begin();
     return promise;
   }
@@ -264,14 +251,25 @@ export class File extends StreamingFile {
     return new Many(host, entries, 'write', settings, (item, bytes, error) => new WriteAnswer(item, bytes, error));
   }
 
-  #hostOf(direction: 'read' | 'write'): ManyHost {
+  protected override batchHost(direction: 'read' | 'write'): BatchHost {
+    this.#mustHavePlaces(direction, `${direction}Batch`);
+    const { depth, bytesInFlight } = this.#defaults;
+    const [begin, settled] = [() => this.#begin(), () => this.#settled()];
+    return { target: this.target, depth: depth ?? this.target.bestDepth, bytesInFlight, begin, settled };
+  }
+
+  #mustHavePlaces(direction: 'read' | 'write', call: string): void {
     this.mustBeOpen(direction);
     const { target } = this;
+    if (target.seekable && !(this.appends && direction === 'write')) return;
+    const why = `${call} needs places to go to: this is a stream, or opened to append`;
+    throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
+  }
+
+  #hostOf(direction: 'read' | 'write'): ManyHost {
+    this.#mustHavePlaces(direction, `${direction}Many`);
+    const { target } = this;
     const { depth, bytesInFlight } = this.#defaults;
-    if (!target.seekable || (this.appends && direction === 'write')) {
-      const why = `${direction}Many needs places to go to: this is a stream, or opened to append`;
-      throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
-    }
     return {
       limits: target.limitsAt(0, direction),
       depth: depth ?? target.bestDepth,
@@ -399,10 +397,6 @@ export class File extends StreamingFile {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function isIndex(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function doneBytes(error: unknown): number {

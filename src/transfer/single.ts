@@ -18,6 +18,8 @@ import { adoptRequest } from './transfer.js';
 
 const IDLE_MAX = 512;
 
+export type Begun = 'begun' | 'full' | 'not one';
+
 /** Who began it. The single is its owner's again, to be recycled, when it is called. */
 export interface SingleOwner {
   /** Every byte is done, or, of a read, those up to the end of the data. */
@@ -51,7 +53,7 @@ export class Single implements RequestOwner {
     return target.layout === undefined && target.seekable && target.releasesLater !== true;
   }
 
-  /** False: it is more than one request, or the target is full; then nothing happened, and a transfer is what it takes. */
+  /** Unless it has begun nothing happened. `full`: `onceDrained` of the target; `not one`: it takes a transfer. */
   begin(
     owner: SingleOwner,
     target: Target,
@@ -61,14 +63,14 @@ export class Single implements RequestOwner {
     memoryOffset: number,
     bytes: number,
     options: TransferOptions,
-  ): boolean {
+  ): Begun {
     const { buffer } = memory;
     const byteOffset = memory.byteOffset + memoryOffset;
     const limits = target.limitsAt(offset, direction);
     // Never NaN: -1 where it is not known, and so for what is detached.
     const inPage = hostPages().offsetInPage(buffer);
     const isKnown = inPage >= 0 && byteOffset + bytes <= buffer.byteLength;
-    if (!isWhole(limits, direction, offset, bytes, isKnown ? inPage + byteOffset : -1)) return false;
+    if (!isWhole(limits, direction, offset, bytes, isKnown ? inPage + byteOffset : -1)) return 'not one';
     const request = takeRequest();
     fillWhole(request, limits, direction, offset, bytes, buffer, byteOffset);
     request.dsync = options.dsync === true;
@@ -81,10 +83,10 @@ export class Single implements RequestOwner {
     this.#offset = offset;
     this.#moved = 0;
     request.begin(this);
-    if (target.submit(request)) return true;
+    if (target.submit(request)) return 'begun';
     request.takeBack();
     recycleRequest(request);
-    return false;
+    return 'full';
   }
 
   answered(request: Request, bytes: number, short: Short): void {
