@@ -234,7 +234,7 @@ describe('files', () => {
       server.expireLeases();
       const io = new AwaitedIo(file, 0, [DATA]);
       protocol.startWrite(io, UNSTABLE);
-      await assert.rejects(io.done, { code: 'EIO', message: /after a restart: NFS4ERR_/ });
+      await assert.rejects(io.done, { code: 'EIO', message: /OPEN "file" again: NFS4ERR_/ });
       assert.deepEqual([io.unsent, io.repeated], [true, false]);
       await assert.rejects(protocol.commit(file), { code: 'EIO' });
       await protocol.closeFile(file);

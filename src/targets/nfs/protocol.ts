@@ -61,6 +61,11 @@ export interface NfsOpenOptions {
   readonly create: 'never' | 'unchecked' | 'exclusive';
   /** Of a file that is made. */
   readonly mode?: number | undefined;
+  /**
+   * Nobody else changes it: its name is known to nobody. v4 opens it again where the server has let go of it, as it does
+   * of others only where they are read and their change counter tells that they are as they were.
+   */
+  readonly isPrivate?: boolean | undefined;
 }
 
 export interface NfsOpened {

@@ -88,7 +88,7 @@ async function mustHaveRoom(protocol: NfsProtocol, { handle, path }: Place, size
 async function createBeside(protocol: NfsProtocol, { directory, name }: NamePlace): Promise<[string, NfsOpened]> {
   for (let attempt = 1; ; attempt++) {
     const temporary = temporaryName(name);
-    const options = { reads: true, writes: true, create: 'exclusive', mode: MODE_HIDDEN } as const;
+    const options = { reads: true, writes: true, create: 'exclusive', mode: MODE_HIDDEN, isPrivate: true } as const;
     try {
       return [temporary, await protocol.open(directory.handle, temporary, options)];
     } catch (error) {

@@ -14,12 +14,14 @@ export interface FakeFile {
   links: number;
   /** Of an exclusive create: who comes with the same finds its own file. */
   verifier: bigint;
+  /** Counts what others do to it. */
+  change: number;
 }
 
 /** In the order of the wire; what is not here is not supported. */
 const VALUES: readonly (readonly [number, (xdr: XdrWriter, file: FakeFile) => void])[] = [
   [ATTRIBUTE.TYPE, (xdr, { type }) => xdr.u32(type)],
-  [ATTRIBUTE.CHANGE, (xdr) => xdr.u64(7)],
+  [ATTRIBUTE.CHANGE, (xdr, { change }) => xdr.u64(change)],
   [ATTRIBUTE.SIZE, (xdr, { data }) => xdr.u64(data.length)],
   [
     ATTRIBUTE.FSID,
@@ -72,7 +74,7 @@ export class FakeFiles {
   }
 
   #make(type: FakeType, data: Buffer = Buffer.alloc(0)): FakeFile {
-    const file: FakeFile = { id: ++this.#ids, type, data, mode: 0o755, links: 1, verifier: 0n };
+    const file: FakeFile = { id: ++this.#ids, type, data, mode: 0o755, links: 1, verifier: 0n, change: 7 };
     this.#byId.set(file.id, file);
     return file;
   }

@@ -2,7 +2,7 @@
 
 import { SegmentList } from '../../../src/plan/request.js';
 import { bitmapOf, readBitmap, writeBitmap } from '../../../src/targets/nfs/v4/bitmap.js';
-import { ATTRIBUTE, OP, STATUS } from '../../../src/targets/nfs/v4/constants.js';
+import { ATTRIBUTE, CLAIM_FH, CLAIM_PREVIOUS, OP, STATUS } from '../../../src/targets/nfs/v4/constants.js';
 import type { XdrReader } from '../../../src/targets/nfs/xdr/reader.js';
 import type { XdrWriter } from '../../../src/targets/nfs/xdr/writer.js';
 import { type FakeFile, type FakeFiles, type FakeType, readSettings, writeAttributes } from './fake-files.js';
@@ -58,10 +58,11 @@ function open(context: FakeContext, args: XdrReader, results: XdrWriter): number
     const verifier = exclusive ? args.u64() : 0n;
     create = { ...readSettings(args), verifier, exclusive };
   }
-  const isReclaim = args.u32() === 1;
-  if (isReclaim) {
-    args.u32();
-    if (!context.mayReclaim) return STATUS.NO_GRACE;
+  const claim = args.u32();
+  if (claim === CLAIM_PREVIOUS || claim === CLAIM_FH) {
+    if (claim === CLAIM_PREVIOUS) args.u32();
+    if (claim === CLAIM_PREVIOUS && !context.mayReclaim) return STATUS.NO_GRACE;
+    if (claim === CLAIM_FH && context.inGrace) return STATUS.GRACE;
     if (context.current === null) return STATUS.STALE;
     return opened(context, context.current, results, false);
   }

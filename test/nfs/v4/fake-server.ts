@@ -474,3 +474,18 @@ export function deliver(call: RpcCall, answer: Uint8Array, resent: boolean): voi
     call.failed(nonsense('fake', error), false);
   }
 }
+
+/** The fault for the first compound that holds the operation, once. */
+export function once(operation: number, fault: Fault): (asked: Asked) => Fault | undefined {
+  let isDone = false;
+  return ({ operations }) => {
+    if (isDone || !operations.includes(operation)) return undefined;
+    isDone = true;
+    return fault;
+  };
+}
+
+/** How many compounds with that operation were carried out. */
+export function countOf(server: FakeServer, operation: number): number {
+  return server.log.filter((operations) => operations.includes(operation)).length;
+}

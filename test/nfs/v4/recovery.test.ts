@@ -2,25 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OP, STATUS } from '../../../src/targets/nfs/v4/constants.js';
-import { type Asked, FakeServer, type Fault } from './fake-server.js';
+import { countOf, FakeServer, once } from './fake-server.js';
 import { IoFailure, read, startClient, startWrite, write } from './start.js';
 
 const ROOT_AND_FILE = { reads: true, writes: true, create: 'unchecked', mode: 0o600 } as const;
 const DATA = Buffer.from('what is written stays written');
-
-/** The fault for the first compound that holds the operation, once. */
-function once(operation: number, fault: Fault): (asked: Asked) => Fault | undefined {
-  let isDone = false;
-  return ({ operations }) => {
-    if (isDone || !operations.includes(operation)) return undefined;
-    isDone = true;
-    return fault;
-  };
-}
-
-function countOf(server: FakeServer, operation: number): number {
-  return server.log.filter((operations) => operations.includes(operation)).length;
-}
 
 describe('the first session', () => {
   it('is made with RECLAIM_COMPLETE, and ended with the client', async (t) => {
@@ -217,7 +203,7 @@ describe('a restart of the server', () => {
     for (let i = 0; i < 2; i++) {
       await assert.rejects(write(client, file, 0, DATA), (error) => {
         assert.ok(error instanceof IoFailure && error.unsent);
-        assert.match(error.message, /fake:2049: OPEN "file" after a restart: NFS4ERR_NO_GRACE/);
+        assert.match(error.message, /fake:2049: OPEN "file" again: NFS4ERR_NO_GRACE/);
         return true;
       });
     }

@@ -117,6 +117,7 @@ export const CREATE_UNCHECKED4 = 0;
 export const CREATE_EXCLUSIVE4_1 = 3;
 export const CLAIM_NULL = 0;
 export const CLAIM_PREVIOUS = 1;
+export const CLAIM_FH = 4;
 export const OPEN_DELEGATE_NONE = 0;
 export const OPEN_DELEGATE_READ = 1;
 export const OPEN_DELEGATE_WRITE = 2;

@@ -21,6 +21,7 @@ describe('a status of SEQUENCE', () => {
     assert.deepEqual(by('again'), ['DELAY']);
     assert.deepEqual(by('answered-before'), ['RETRY_UNCACHED_REP', 'SEQ_FALSE_RETRY']);
     assert.deepEqual(by('session'), [
+      'EXPIRED',
       'STALE_CLIENTID',
       'BADSESSION',
       'BADSLOT',
@@ -52,16 +53,16 @@ describe('a status of an operation', () => {
       assert.equal(afterOperation(status), 'fail');
   });
 
-  it('of a reclaim loses the file for ever, unless the session is gone or the server is busy', () => {
-    for (const status of [STATUS.NO_GRACE, STATUS.RECLAIM_BAD, STATUS.RECLAIM_CONFLICT, STATUS.STALE, STATUS.IO])
-      assert.equal(afterReclaim(status), 'lost');
+  it('of a reclaim loses the file for ever, unless it is late, the session is gone or the server is busy', () => {
+    for (const status of [STATUS.RECLAIM_CONFLICT, STATUS.STALE, STATUS.IO]) assert.equal(afterReclaim(status), 'lost');
+    for (const status of [STATUS.NO_GRACE, STATUS.RECLAIM_BAD]) assert.equal(afterReclaim(status), 'late');
     for (const status of [STATUS.DELAY, STATUS.GRACE]) assert.equal(afterReclaim(status), 'again');
     for (const status of [STATUS.BADSESSION, STATUS.STALE_CLIENTID]) assert.equal(afterReclaim(status), 'session');
   });
 
   it('of recovery itself says from where it starts anew', () => {
     assert.equal(recoveryDecision(STATUS.DELAY), 'again');
-    assert.equal(recoveryDecision(STATUS.STALE_CLIENTID), 'client');
+    for (const status of [STATUS.STALE_CLIENTID, STATUS.EXPIRED]) assert.equal(recoveryDecision(status), 'client');
     assert.equal(recoveryDecision(STATUS.SEQ_MISORDERED), 'client');
     assert.equal(recoveryDecision(STATUS.BADSESSION), 'session');
     assert.equal(recoveryDecision(STATUS.MINOR_VERS_MISMATCH), 'fail');

@@ -26,6 +26,8 @@ export function afterSequence(status: number): SequenceDecision {
     case STATUS.SEQ_MISORDERED:
     case STATUS.CONN_NOT_BOUND_TO_SESSION:
     case STATUS.STALE_CLIENTID:
+    case STATUS.EXPIRED:
+      // EXPIRED is not SEQUENCE's by RFC 8881 §15.2; nfs-ganesha says so from the lease's end until it clears up.
       return 'session';
     default:
       return 'fail';
@@ -80,13 +82,17 @@ export function nextDelayMs(previousMs: number, decision: 'delay' | 'grace'): nu
 
 /**
  * What became of a file whose OPEN was reclaimed with this status. `again`: later; `session`: recovery starts anew;
- * `lost`: for ever: it is never opened again under the reader's or writer's hands.
+ * `late`: the time to take files back has passed, or the server's lease on it had run out before: others may have changed
+ * it. `lost`: for ever.
  */
-export function afterReclaim(status: number): 'again' | 'session' | 'lost' {
+export function afterReclaim(status: number): 'again' | 'session' | 'late' | 'lost' {
   switch (status) {
     case STATUS.DELAY:
     case STATUS.GRACE:
       return 'again';
+    case STATUS.NO_GRACE:
+    case STATUS.RECLAIM_BAD:
+      return 'late';
     default:
       return recoveryDecision(status) === 'fail' ? 'lost' : 'session';
   }
@@ -104,6 +110,7 @@ export function recoveryDecision(status: number): 'again' | 'client' | 'session'
     case STATUS.SEQ_FALSE_RETRY:
       return 'again';
     case STATUS.STALE_CLIENTID:
+    case STATUS.EXPIRED:
     case STATUS.SEQ_MISORDERED:
       return 'client';
     case STATUS.BADSESSION:

@@ -10,7 +10,18 @@ export interface OpenedState {
   readonly stateid: Stateid;
   /** Which of the client ids in a row the state belongs to: one that came before is forgotten with its state. */
   readonly epoch: number;
+  /** The server's counter of changes when it was opened; null: it has none. */
+  readonly change: bigint | null;
 }
+
+export interface OpenAccess {
+  readonly reads: boolean;
+  readonly writes: boolean;
+  readonly isPrivate?: boolean | undefined;
+}
+
+/** Of no client id. */
+const FORGOTTEN = -1;
 
 /**
  * Each has an open owner of its own, so that the server keeps a state for each: two opens of a file under one owner
@@ -23,16 +34,21 @@ export class OpenFile implements NfsOpenFile {
   readonly owner: Uint8Array;
   /** For messages. */
   readonly name: string;
+  readonly change: bigint | null;
+  readonly #isPrivate: boolean;
   #stateid: Stateid;
   #epoch: number;
   #failure: DioriteError | null = null;
+  #isClosing = false;
 
-  constructor(state: OpenedState, access: { reads: boolean; writes: boolean }, owner: Uint8Array, name: string) {
+  constructor(state: OpenedState, access: OpenAccess, owner: Uint8Array, name: string) {
     this.handle = state.handle;
     this.reads = access.reads;
     this.writes = access.writes;
     this.owner = owner;
     this.name = name;
+    this.change = state.change;
+    this.#isPrivate = access.isPrivate ?? false;
     this.#stateid = state.stateid;
     this.#epoch = state.epoch;
   }
@@ -52,6 +68,26 @@ export class OpenFile implements NfsOpenFile {
   /** Why nothing can be done with it any more; null: it is well. */
   get failure(): DioriteError | null {
     return this.#failure;
+  }
+
+  /** Where the server has let go of it for good: whether it can be told that nobody else has changed it since. */
+  get mayReopen(): boolean {
+    return !this.#isClosing && (this.#isPrivate || (!this.writes && this.change !== null));
+  }
+
+  /** Whether it still is, by the counter that the server gives now, the file that was opened. */
+  isUnchanged(change: bigint | null): boolean {
+    return this.#isPrivate || change === this.change;
+  }
+
+  /** Its CLOSE is on the way. */
+  closing(): void {
+    this.#isClosing = true;
+  }
+
+  /** The server has let go of it alone: of the client it knows all else. */
+  forgotten(): void {
+    this.#epoch = FORGOTTEN;
   }
 
   /** The server, which had forgotten it, has given it back. */

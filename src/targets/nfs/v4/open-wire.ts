@@ -4,6 +4,7 @@ import type { XdrWriter } from '../xdr/writer.js';
 import { writeSetAttributes } from './attributes.js';
 import { type Bitmap, readBitmap } from './bitmap.js';
 import {
+  CLAIM_FH,
   CLAIM_NULL,
   CLAIM_PREVIOUS,
   CREATE_EXCLUSIVE4_1,
@@ -87,6 +88,13 @@ export function writeReclaim(xdr: XdrWriter, open: OpenArguments): void {
   xdr.u32(OPEN4_NOCREATE);
   xdr.u32(CLAIM_PREVIOUS);
   xdr.u32(OPEN_DELEGATE_NONE);
+}
+
+/** The current file handle is the file. */
+export function writeReopen(xdr: XdrWriter, open: OpenArguments): void {
+  writeBeginning(xdr, open);
+  xdr.u32(OPEN4_NOCREATE);
+  xdr.u32(CLAIM_FH);
 }
 
 /** nfsace4 */

@@ -64,12 +64,14 @@ export class Opens {
       throw this.#dispatcher.told(error, what);
     }
     const { result, object, epoch } = answer;
-    const file = new OpenFile({ handle: object.handle, stateid: result.stateid, epoch }, options, owner, quoted(name));
+    const { handle, attributes } = object;
+    const state = { handle, stateid: result.stateid, epoch, change: attributes.change };
+    const file = new OpenFile(state, options, owner, quoted(name));
     this.#options.openFiles.add(file);
     this.#options.lease.start();
     try {
       if (result.delegation !== null) await this.#giveBack(file, result.delegation);
-      if (how.create !== 'exclusive') return { file, attributes: object.attributes };
+      if (how.create !== 'exclusive') return { file, attributes };
       return { file, attributes: await this.#finishExclusive(file, how.mode, answer) };
     } catch (error) {
       // The reason why is told; that the file could not be closed on top of it is not.
@@ -149,6 +151,7 @@ export class Opens {
   async close(file: OpenFile): Promise<void> {
     const { openFiles, lease } = this.#options;
     const what = `CLOSE ${file.name}`;
+    file.closing();
     try {
       // Of a lost file the server has nothing left to close; of a silent one its lease will end.
       if (file.isLost || this.#dispatcher.rpc.isSilent) return;

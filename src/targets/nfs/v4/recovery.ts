@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DioriteError } from '../../../base/errors.js';
 import type { Rpc } from '../rpc/call.js';
+import { systemError } from '../rpc/rejections.js';
 import { nfsError } from '../status.js';
 import { StatusError } from './compound.js';
 import {
@@ -17,7 +18,7 @@ import type { OpenFile } from './open-file.js';
 import type { Recoverer } from './recoverer.js';
 import { Session } from './session.js';
 import { type ClientId, type ClientOwner, createSession, destroySession, exchangeId } from './session-wire.js';
-import { freeState, isRevoked, reclaimComplete, reclaimOpen, TESTED_MAX, testStates } from './states.js';
+import { freeState, isRevoked, reclaimComplete, reclaimOpen, reopen, TESTED_MAX, testStates } from './states.js';
 
 const STATES_REVOKED =
   SEQ4_STATUS_EXPIRED_ALL_STATE_REVOKED | SEQ4_STATUS_EXPIRED_SOME_STATE_REVOKED | SEQ4_STATUS_ADMIN_STATE_REVOKED;
@@ -215,6 +216,7 @@ export class Recovery implements Recoverer {
     if (needs.client || needs.session || this.#dispatcher.session === null) await this.#newSession(needs.client);
     if (!this.#isComplete) await this.#reclaim();
     else if (needs.states) await this.#checkStates();
+    await this.#reopen();
   }
 
   // ---- client id and session ----
@@ -278,8 +280,34 @@ export class Recovery implements Recoverer {
     try {
       file.reclaimed(await this.#dispatcher.run(reclaimOpen(file, this.clientId), 'recovery'), epoch);
     } catch (error) {
-      if (!(error instanceof StatusError) || afterReclaim(error.status) !== 'lost') throw error;
-      file.lose(nfsError(error.status, `OPEN ${file.name} after a restart`, this.#dispatcher.server));
+      if (!(error instanceof StatusError)) throw error;
+      const decision = afterReclaim(error.status);
+      if (decision === 'late' && file.mayReopen) return;
+      if (decision !== 'late' && decision !== 'lost') throw error;
+      file.lose(nfsError(error.status, `OPEN ${file.name} again`, this.#dispatcher.server));
+    }
+  }
+
+  /** After RECLAIM_COMPLETE: until then a server opens nothing that it had not open before (RFC 8881 §8.4.2.1). */
+  async #reopen(): Promise<void> {
+    const files = [...this.#options.files].filter((file) => {
+      return file.failure === null && file.epoch !== this.#epoch && file.mayReopen;
+    });
+    await settleAll(files.map((file) => this.#reopenFile(file)));
+  }
+
+  async #reopenFile(file: OpenFile): Promise<void> {
+    const epoch = this.#epoch;
+    try {
+      const { stateid, change } = await this.#dispatcher.run(reopen(file, this.clientId), 'recovery');
+      file.reclaimed(stateid, epoch);
+      if (file.isUnchanged(change)) return;
+      // What the server has open for it now ends with the client.
+      const { server } = this.#dispatcher;
+      file.lose(systemError('EIO', `${server}: ${file.name} was changed by another since the lease on it ran out`));
+    } catch (error) {
+      if (!(error instanceof StatusError) || recoveryDecision(error.status) !== 'fail') throw error;
+      file.lose(nfsError(error.status, `OPEN ${file.name} again`, this.#dispatcher.server));
     }
   }
 
@@ -295,7 +323,9 @@ export class Recovery implements Recoverer {
   async #judge(file: OpenFile, status: number): Promise<void> {
     // Closed in between, or a version that another call has moved on.
     if (status === STATUS.OK || status === STATUS.OLD_STATEID) return;
-    file.lose(nfsError(status, `the open file ${file.name}`, this.#dispatcher.server));
+    const lapsed = status === STATUS.EXPIRED || status === STATUS.BAD_STATEID || status === STATUS.STALE_STATEID;
+    if (lapsed && file.mayReopen) file.forgotten();
+    else file.lose(nfsError(status, `the open file ${file.name}`, this.#dispatcher.server));
     if (!isRevoked(status)) return;
     try {
       await this.#dispatcher.run(freeState(file.stateid), 'recovery');

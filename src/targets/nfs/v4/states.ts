@@ -1,11 +1,12 @@
 // What recovery sends within a session: taking open files back, ending that, asking which of them the server still has.
 import { XdrError } from '../xdr/reader.js';
-import { OP, STATUS } from './constants.js';
+import { type Bitmap, bitmapOf } from './bitmap.js';
+import { ATTRIBUTE, OP, STATUS } from './constants.js';
 import type { OpenFile } from './open-file.js';
-import { readOpen, writeReclaim } from './open-wire.js';
+import { readOpen, writeReclaim, writeReopen } from './open-wire.js';
 import type { Operation } from './operation-call.js';
 import type { Stateid } from './stateid.js';
-import { putHandle } from './wire.js';
+import { getAttributes, putHandle, readGetAttributes } from './wire.js';
 
 /** Stateids of one TEST_STATEID: a kilobyte of call. */
 export const TESTED_MAX = 64;
@@ -20,6 +21,32 @@ export function reclaimOpen(file: OpenFile, clientId: bigint): Operation<Stateid
       writeReclaim(xdr, { clientId, owner: file.owner, reads: file.reads, writes: file.writes });
     },
     decode: (reader) => readOpen(reader.next(OP.PUTFH).next(OP.OPEN).xdr).stateid,
+  };
+}
+
+export interface Reopened {
+  readonly stateid: Stateid;
+  readonly change: bigint | null;
+}
+
+const CHANGE: Bitmap = bitmapOf(ATTRIBUTE.CHANGE);
+
+/** Open once more, not reclaimed: others may have been there, which the change counter tells. */
+export function reopen(file: OpenFile, clientId: bigint): Operation<Reopened> {
+  return {
+    what: `OPEN ${file.name} (again)`,
+    operations: 3,
+    effect: OP.OPEN,
+    encode(xdr) {
+      putHandle(xdr, file.handle);
+      writeReopen(xdr, { clientId, owner: file.owner, reads: file.reads, writes: file.writes });
+      getAttributes(xdr, CHANGE);
+    },
+    decode(reader) {
+      const { stateid } = readOpen(reader.next(OP.PUTFH).next(OP.OPEN).xdr);
+      const values = readGetAttributes(reader);
+      return { stateid, change: values.has(ATTRIBUTE.CHANGE) ? values.change : null };
+    },
   };
 }
 
