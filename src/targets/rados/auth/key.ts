@@ -30,6 +30,8 @@ export class CephKey {
     const bytes = Buffer.from(text, 'base64');
     try {
       const reader = new DencReader(bytes, 'a key');
+      // Node's decoder steps over what is no base64.
+      if (bytes.toString('base64') !== text) throw reader.error('it is no base64');
       const key = CephKey.read(reader);
       reader.end();
       return key;

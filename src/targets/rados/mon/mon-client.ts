@@ -12,7 +12,7 @@
 //      await mon.close()
 //
 // Sessions are looked for for ever; what waits for an answer is asked again on each new one, and fails with ETIMEDOUT.
-// A connection to an OSD that is lost with EACCES may be had again later: its ticket was renewed meanwhile.
+//      await mon.renewTickets()       // after an OSD refused one with EACCES; else they are renewed in time by themselves
 import { type DioriteError, errors } from '../../../base/errors.js';
 import { BackOff } from '../../net/back-off.js';
 import type { MakeTransport } from '../../net/transport.js';
@@ -110,10 +110,10 @@ export class MonClient {
     this.#user = user;
     this.#transport = transport;
     this.#identity = new Identity(settings.user, settings.key);
-    this.#questions = new Questions(settings.timeoutMs);
+    this.#questions = new Questions(settings.timeoutMs, () => this.#backOff.reset());
     this.#backOff = new BackOff(settings.timeoutMs);
     this.#monitors = settings.monitors;
-    this.#tickets = new TicketClock(this.#identity.tickets, () => this.#renew());
+    this.#tickets = new TicketClock(this.#identity.tickets, () => this.renewTickets());
   }
 
   /** client.NAME. */
@@ -286,8 +286,11 @@ export class MonClient {
     return new Promise((resolve) => this.#fsidKnown.push(resolve));
   }
 
-  /** Tickets are old. Its own ticket is renewed by a new session, which gets all others too. */
-  async #renew(): Promise<void> {
+  /**
+   * New tickets for OSDs, as happens by itself before the old ones run out: for where an OSD refuses one (EACCES). The
+   * monitors' own is renewed by a new session, which gets all others too.
+   */
+  async renewTickets(): Promise<void> {
     const payload = this.#method === AUTH_CEPHX ? renewalRequest(this.#identity) : null;
     if (payload === null) {
       const session = this.#session;

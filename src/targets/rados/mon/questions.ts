@@ -38,9 +38,9 @@ class Question<T> implements Pending {
   readonly #ask: Ask<T>;
   #resolve: (answer: T) => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  readonly #settled: () => void;
+  readonly #settled: (answered: boolean) => void;
 
-  constructor(ask: Ask<T>, tid: number, settled: () => void) {
+  constructor(ask: Ask<T>, tid: number, settled: (answered: boolean) => void) {
     this.#ask = ask;
     this.tid = tid;
     this.#settled = settled;
@@ -73,7 +73,7 @@ class Question<T> implements Pending {
       this.#reject(error);
       if (error instanceof DencError) throw error;
     } finally {
-      this.#settled();
+      this.#settled(true);
     }
   }
 
@@ -83,18 +83,21 @@ class Question<T> implements Pending {
 
   fail(error: DioriteError): void {
     this.#reject(error);
-    this.#settled();
+    this.#settled(false);
   }
 }
 
 export class Questions {
   readonly #waiting: Map<number, Pending> = new Map();
   readonly #timeoutMs: number;
+  readonly #answered: () => void;
   #session: MonSession | null = null;
   #lastTid = 0;
 
-  constructor(timeoutMs: number) {
+  /** `answered`: told of each answer. */
+  constructor(timeoutMs: number, answered: () => void) {
     this.#timeoutMs = timeoutMs;
+    this.#answered = answered;
   }
 
   ask<T>(ask: Ask<T>): Promise<T> {
@@ -103,8 +106,9 @@ export class Questions {
     const tid = ++this.#lastTid;
     // It keeps the process alive: somebody waits.
     const timer = setTimeout(() => this.#late(question), this.#timeoutMs);
-    const question = new Question<T>(ask, tid, () => {
+    const question = new Question<T>(ask, tid, (answered) => {
       clearTimeout(timer);
+      if (answered) this.#answered();
       this.#waiting.delete(tid);
     });
     this.#waiting.set(tid, question);
