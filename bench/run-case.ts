@@ -94,6 +94,9 @@ export function runInProcess(job: CaseJob): Promise<Recorded> {
 
 if (process.argv[1] === SELF && process.send !== undefined) {
   const job = JSON.parse(process.argv[2] ?? '') as CaseJob; // of runInProcess
+  // Whoever ends the parent ends this, and with it its files. Waiting for that keeps no process alive.
+  process.once('disconnect', () => process.exit());
+  process.channel?.unref();
   let outcome: Outcome;
   try {
     outcome = { recorded: await carryOut(job) };
@@ -101,6 +104,5 @@ if (process.argv[1] === SELF && process.send !== undefined) {
     outcome = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     process.exitCode = 1;
   }
-  process.send(outcome);
-  process.disconnect();
+  process.send(outcome, () => process.disconnect());
 }

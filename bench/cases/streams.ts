@@ -23,7 +23,7 @@ import { median, ratios } from '../statistics.js';
 import type { StreamCost } from '../streams/worker.js';
 
 const WORKER = fileURLToPath(new URL('../streams/worker.js', import.meta.url));
-const RUNS = 5;
+const RUNS = 7;
 const WRITE_LEAST = 2;
 const WRITE_CPU_MOST = 0.5;
 const READ_LEAST = 0.95;
