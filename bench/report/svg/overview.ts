@@ -22,7 +22,7 @@ const LABEL = 400;
 /** The left edge, unless something lies further left; nothing is drawn further left than that. */
 const LEFT_EDGE = 0.5;
 const LEFT_MOST = 1 / 16;
-const TICK_WIDTH = 56;
+const TICK_GAP = 16;
 
 function linesOf({ results }: Section): Line[] {
   return results.flatMap((result) =>
@@ -35,9 +35,14 @@ function linesOf({ results }: Section): Line[] {
   );
 }
 
+function tickName(tick: number): string {
+  return `${tick < 1 ? `1/${1 / tick}` : tick} ×`;
+}
+
 /** Powers of two, 1 among them, as many as have room. */
 function ticksOf(least: number, most: number, doubling: number): number[] {
-  const every = Math.max(1, Math.ceil(TICK_WIDTH / doubling));
+  const widest = textWidth(tickName(2 ** Math.floor(Math.log2(most))), 12) + TICK_GAP;
+  const every = Math.max(1, Math.ceil(widest / doubling));
   const ticks: number[] = [];
   for (let power = Math.ceil(Math.log2(least)); power <= Math.log2(most); power++)
     if (power % every === 0) ticks.push(2 ** power);
@@ -86,7 +91,7 @@ export function overviewChart(sections: readonly Section[]): Picture | undefined
   const bottom = y + lines.length * PITCH + drawn.length * 40;
   for (const tick of ticksOf(least, most, (right - left) / span)) {
     canvas.line(x(tick), top, x(tick), bottom, tick === 1 ? 'muted' : 'grid', 1, tick === 1 ? '3 3' : '');
-    canvas.text(x(tick), top - 8, `${tick < 1 ? `1/${1 / tick}` : tick} ×`, {
+    canvas.text(x(tick), top - 8, tickName(tick), {
       size: 12,
       tone: 'muted',
       anchor: 'middle',
