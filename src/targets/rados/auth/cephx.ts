@@ -6,8 +6,9 @@ import { DencWriter } from '../denc/writer.js';
 import { daemonError } from '../errno.js';
 import { AUTH_CEPHX, type Authenticator, type ConnectionKeys } from '../msgr/authenticator.js';
 import { ENTITY_AUTH, ENTITY_OSD } from '../msgr/handshake.js';
-import { AUTH_MODE_AUTHORIZER, AUTH_MODE_MON, type Identity } from './identity.js';
+import type { Identity } from './identity.js';
 import type { CephKey } from './key.js';
+import { AUTH_MODE_MON } from './modes.js';
 import { Authorizer, writeTicketBlob } from './tickets.js';
 
 /** auth/cephx/CephxProtocol.h. */
@@ -111,9 +112,7 @@ export function cephxToOsd(identity: Identity): Authenticator {
   return {
     method: AUTH_CEPHX,
     identity: identity.name,
-    request(): Uint8Array {
-      return Buffer.concat([Uint8Array.of(AUTH_MODE_AUTHORIZER), authorizer.bytes(null)]);
-    },
+    request: () => authorizer.bytes(null),
     more: (challenge) => authorizer.bytes(authorizer.readChallenge(challenge)),
     done: (_, payload) => ({
       sessionKey: authorizer.sessionKey.secret,

@@ -4,10 +4,6 @@ import { ENTITY_CLIENT } from '../msgr/handshake.js';
 import type { CephKey } from './key.js';
 import { Tickets } from './tickets.js';
 
-/** AUTH_MODE_* in auth/Auth.h: what the payload of an AUTH_REQUEST is for. */
-export const AUTH_MODE_AUTHORIZER = 1;
-export const AUTH_MODE_MON = 10;
-
 /** Outlives connections: a monitor that is met later is asked for the same number again. */
 export class Identity {
   /** Without `client.`. */

@@ -1,7 +1,8 @@
 // Authentication `none`: a name, and nothing to prove it.
 import { DencWriter } from '../denc/writer.js';
 import { AUTH_NONE, type Authenticator } from '../msgr/authenticator.js';
-import { AUTH_MODE_AUTHORIZER, AUTH_MODE_MON, type Identity } from './identity.js';
+import type { Identity } from './identity.js';
+import { AUTH_MODE_AUTHORIZER, AUTH_MODE_MON } from './modes.js';
 
 const NO_KEYS = { sessionKey: null, connectionSecret: new Uint8Array(0) } as const;
 
@@ -13,7 +14,6 @@ export function noAuthentication(identity: Identity, toMonitor: boolean): Authen
     request(): Uint8Array {
       const writer = new DencWriter();
       writer.u8(toMonitor ? AUTH_MODE_MON : AUTH_MODE_AUTHORIZER);
-      if (!toMonitor) writer.u8(1);
       identity.write(writer);
       return writer.copy();
     },

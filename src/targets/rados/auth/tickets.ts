@@ -5,6 +5,7 @@ import { systemError } from '../../net/system-error.js';
 import { DencReader } from '../denc/reader.js';
 import { DencWriter } from '../denc/writer.js';
 import { CephKey } from './key.js';
+import { AUTH_MODE_AUTHORIZER } from './modes.js';
 
 /** Asked for again when three quarters of its time are over, as Ceph's own clients do. */
 const RENEW_PARTS = 4;
@@ -103,7 +104,7 @@ export class Authorizer {
   constructor(ticket: Ticket, globalId: bigint) {
     this.#ticket = ticket;
     const writer = new DencWriter();
-    writer.u8(1);
+    writer.u8(AUTH_MODE_AUTHORIZER);
     writer.u64(globalId);
     writer.u32(ticket.service);
     writeTicketBlob(writer, ticket);

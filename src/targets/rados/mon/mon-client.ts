@@ -29,6 +29,7 @@ import { ENTITY_OSD } from '../msgr/handshake.js';
 import {
   type MessageHeader,
   MSG_AUTH,
+  MSG_AUTH_REPLY,
   MSG_MON_COMMAND,
   MSG_MON_GET_VERSION,
   MSG_MON_MAP,
@@ -222,7 +223,7 @@ export class MonClient {
     this.#hunt = new Hunt(settings, {
       found: (session) => this.#found(session),
       failed: (error) => this.#notFound(error),
-      message: (header, front) => this.#message(header, front),
+      message: (header, front, data) => this.#message(header, front, data),
       lost: (session, error) => this.#lost(session, error),
     });
   }
@@ -263,10 +264,12 @@ export class MonClient {
     this.#user.session?.(error);
   }
 
-  #message({ type }: MessageHeader, front: DencReader): void {
+  #message(header: MessageHeader, front: DencReader, data: Uint8Array): void {
+    const { type } = header;
     this.#backOff.reset();
     if (type === MSG_OSD_MAP) this.#user.osdMap(readOsdMap(front));
     else if (type === MSG_MON_MAP) this.#monMap(front);
+    else if (type === MSG_AUTH_REPLY) this.#questions.replied(MSG_AUTH, header, front, data);
     // Monitors tell of more: configuration, their own log. Nobody here asks for it.
   }
 

@@ -122,6 +122,16 @@ export class Questions {
     if (session !== null) for (const question of this.#waiting.values()) session.send(question);
   }
 
+  /** An answer that does not say to what: to the first question of this type. */
+  replied(type: number, header: MessageHeader, front: DencReader, data: Uint8Array): void {
+    for (const question of this.#waiting.values()) {
+      if (question.type !== type) continue;
+      this.#session?.abandon(question);
+      question.replied(header, front, data);
+      return;
+    }
+  }
+
   /** Fails all that wait. */
   close(error: DioriteError): void {
     this.#session = null;
