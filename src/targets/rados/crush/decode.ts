@@ -45,9 +45,11 @@ export function readCrushMap(reader: DencReader): CrushMap {
   if (magic !== MAGIC) throw reader.error(`a CRUSH map begins with ${magic}`);
   const bucketCount = bounded(reader, 'buckets', BUCKETS_MAX, WORD_BYTES);
   const ruleCount = bounded(reader, 'rules', RULES_MAX, WORD_BYTES);
-  const maxDevices = bounded(reader, 'devices', DEVICES_MAX, 0);
+  // How many devices: what encoders know of it may be of an earlier map.
+  reader.skip(WORD_BYTES);
   const unnamed = Array.from({ length: bucketCount }, (_, index) => readBucket(reader, -1 - index));
   const steps = Array.from({ length: ruleCount }, () => readSteps(reader));
+  const maxDevices = deviceCount(reader, unnamed);
   const typeNames = readNames(reader);
   const names = readNames(reader);
   const ruleNames = readNames(reader);
@@ -67,6 +69,14 @@ function bounded(reader: DencReader, what: string, max: number, bytesEach: numbe
   const count = reader.u32();
   if (count > max || count * bytesEach > reader.remaining)
     throw reader.error(`${count} ${what}, and ${reader.remaining} bytes are there`);
+  return count;
+}
+
+/** Beyond the last that is in a bucket. */
+function deviceCount(reader: DencReader, buckets: readonly (CrushBucket | null)[]): number {
+  let count = 0;
+  for (const bucket of buckets) for (const item of bucket?.items ?? []) count = Math.max(count, item + 1);
+  if (count > DEVICES_MAX) throw reader.error(`it has a device ${count - 1}`);
   return count;
 }
 
