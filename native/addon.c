@@ -30,6 +30,10 @@ static const char *error_name(int error) {
   case ENOSYS: return "ENOSYS";
   case EOVERFLOW: return "EOVERFLOW";
   case EOPNOTSUPP: return "EOPNOTSUPP";
+  case EAFNOSUPPORT: return "EAFNOSUPPORT";
+  case EADDRINUSE: return "EADDRINUSE";
+  case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
+  case ENOBUFS: return "ENOBUFS";
   default: return NULL;
   }
 }
@@ -174,6 +178,7 @@ static void env_free(napi_env env, void *data, void *hint) {
   (void)hint;
   struct diorite_env *state = data;
   diorite_jobs_free(state);
+  diorite_sockets_free(state);
   free(state);
 }
 
@@ -194,5 +199,6 @@ NAPI_MODULE_INIT() {
   DIORITE_TRY(env, diorite_ring_init(env, exports));
   DIORITE_TRY(env, diorite_pipes_init(env, exports));
   DIORITE_TRY(env, diorite_crc32c_init(env, exports));
+  DIORITE_TRY(env, diorite_sockets_init(env, exports));
   return exports;
 }

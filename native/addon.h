@@ -16,6 +16,9 @@ struct diorite_job;
 struct diorite_env {
   struct diorite_job *idle_jobs;
   unsigned idle_job_count;
+  int *sockets; // open ones: whoever has them may be ended without a chance to close them
+  unsigned socket_count;
+  unsigned socket_room;
 };
 
 // Inside a function that JavaScript called: a failed Node-API call becomes an exception, and the function returns.
@@ -66,8 +69,11 @@ napi_status diorite_ring_init(napi_env env, napi_value exports);
 napi_status diorite_pipes_init(napi_env env, napi_value exports);
 // Adds nothing where the CPU has no instruction for it.
 napi_status diorite_crc32c_init(napi_env env, napi_value exports);
+napi_status diorite_sockets_init(napi_env env, napi_value exports);
 
 // Frees the job structures that wait for reuse. None is outstanding when the environment goes.
 void diorite_jobs_free(struct diorite_env *state);
+// Closes the sockets that are open still. The ring is closed by then.
+void diorite_sockets_free(struct diorite_env *state);
 
 #endif

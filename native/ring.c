@@ -216,6 +216,29 @@ static napi_value js_hold(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// Takes back the request of this user_data and waits until the kernel is done with it: it touches no memory after that,
+// and its completion comes as any other does. A request that waits for a socket gives up at once.
+static napi_value js_cancel(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  void *data;
+  uint32_t low, high;
+  if (!diorite_args_data(env, info, 2, argv, &data) || !diorite_get_u32(env, argv[0], "low", &low) ||
+      !diorite_get_u32(env, argv[1], "high", &high))
+    return NULL;
+  struct ring *ring = data;
+  if (ring->closed) return diorite_number(env, -EBADF);
+  struct sync_cancel cancel;
+  memset(&cancel, 0, sizeof cancel);
+  cancel.addr = (uint64_t)high << 32 | low;
+  cancel.fd = -1;
+  cancel.timeout.seconds = -1; // both -1: for as long as it takes
+  cancel.timeout.nanoseconds = -1;
+  int result;
+  do result = sys_register(ring->fd, REGISTER_SYNC_CANCEL, &cancel, 1) < 0 ? -errno : 0;
+  while (result == -EINTR);
+  return diorite_number(env, result);
+}
+
 static napi_value js_probe(napi_env env, napi_callback_info info) {
   void *data;
   if (!diorite_args_data(env, info, 0, NULL, &data)) return NULL;
@@ -327,6 +350,7 @@ static bool ring_describe(napi_env env, struct ring *ring, const struct io_uring
          diorite_set_number(env, *object, "sqEntries", params->sq_entries) == napi_ok &&
          diorite_set_number(env, *object, "cqEntries", params->cq_entries) == napi_ok &&
          set_function(env, *object, "enter", js_enter, ring) && set_function(env, *object, "hold", js_hold, ring) &&
+         set_function(env, *object, "cancel", js_cancel, ring) &&
          set_function(env, *object, "probe", js_probe, ring) && set_function(env, *object, "close", js_close, ring);
 }
 

@@ -62,6 +62,13 @@ export interface Addon {
 
   /** Calls back once per `arm`, when any of its events has come. Throws EMFILE, ENFILE, ENOMEM. */
   waiterCreate(fd: number, callback: (events: number) => void): NativeWaiter;
+
+  /** A TCP socket for the ring, from this port unless that is 0. Throws an Error with `code` and `syscall`. */
+  socketOpen(family: 4 | 6, localPort: number): number;
+  /** Where it comes from, or −errno. */
+  socketPort(fd: number): number;
+  /** Returns 0 or −errno. `reset`: its port is free at once. Only where nothing of it is in flight. */
+  socketClose(fd: number, reset: boolean): number;
 }
 
 /** Waits for a descriptor without O_NONBLOCK, which would change it for every process that shares it. */
@@ -87,6 +94,11 @@ export interface NativeRing {
   enter(toSubmit: number, minComplete: number, flags: number): number;
   /** Keeps the event loop alive (true) or not. */
   hold(held: boolean): void;
+  /**
+   * Takes back the request of this user_data, and waits until the kernel is done with its memory; its completion comes
+   * later. 0, or −errno: ENOENT (it is done already), EALREADY, EINVAL (Linux before 6.0).
+   */
+  cancel(low: number, high: number): number;
   /** Opcodes that the kernel supports: one byte each, 1 if supported. */
   probe(): Uint8Array;
   /** Waits until nothing is in flight, then unmaps and closes. At worker exit the same happens by itself. */
@@ -139,7 +151,7 @@ export const BLOCK_FACTS = {
 } as const;
 export const BLOCK_FACTS_LENGTH = 6;
 
-/** Names of every function of Addon: one that lacks any is an older build and is not used. */
+/** What files need of Addon: one that lacks any is an older build and is not used. */
 const FUNCTIONS: readonly (keyof Addon)[] = [
   'regionCreate',
   'regionDetach',

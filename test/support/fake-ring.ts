@@ -29,6 +29,8 @@ export class FakeRing implements NativeRing {
   readonly enters: number[] = [];
   /** What the next enters answer instead of taking everything: −errno, or how many to take. */
   readonly script: number[] = [];
+  /** After what an enter was given was taken. */
+  onEnter: () => void = () => {};
   held = false;
   closed = false;
   readonly #words: Uint32Array;
@@ -69,6 +71,7 @@ export class FakeRing implements NativeRing {
     assert.ok(toSubmit <= this.sqEntries, 'the submission queue does not overflow');
     for (let i = 0; i < scripted; i++) this.#take((head + i) >>> 0);
     this.#words[SQ_AT] = head + scripted;
+    this.onEnter();
     return scripted;
   }
 
@@ -101,6 +104,14 @@ export class FakeRing implements NativeRing {
   hold(held: boolean): void {
     assert.notEqual(held, this.held, 'hold is called for changes only');
     this.held = held;
+  }
+
+  /** As a kernel does: what it took is completed with ECANCELED, which is reaped later. */
+  cancel(low: number, high: number): number {
+    const sqe = this.taken.find(({ slot, generation }) => slot === low && generation === high);
+    if (sqe === undefined) return -2;
+    this.post(sqe, -125);
+    return 0;
   }
 
   probe(): Uint8Array {

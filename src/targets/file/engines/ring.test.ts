@@ -230,3 +230,70 @@ test('a ring with something in flight is not closed', async () => {
   assert.equal(native.closed, true);
   assert.equal(ring.nextSlot(), -1);
 });
+
+test('what is taken back before the kernel has seen it becomes a request for nothing', async () => {
+  const native = new FakeRing(8, 8);
+  const ring = new Ring(native, 8, false);
+  const [given, kept] = [answers(), answers()];
+  for (const owner of [kept, given, kept]) assert.ok(push(ring, owner));
+  ring.cancel(given);
+  await tick();
+  assert.deepEqual(
+    native.taken.map(({ opcode }) => opcode),
+    [22, 0, 22],
+  );
+  native.postAll(0);
+  ring.wake();
+  assert.deepEqual([given.results, kept.results], [[0], [0, 0]]);
+});
+
+test('what is taken back in flight is completed once, later, and the others are left alone', async () => {
+  const native = new FakeRing(8, 8);
+  const ring = new Ring(native, 8, false);
+  const [given, kept] = [answers(), answers()];
+  for (const owner of [kept, given]) assert.ok(push(ring, owner));
+  await tick();
+  ring.cancel(given);
+  ring.cancel(given);
+  assert.deepEqual(given.results, []);
+  ring.wake();
+  assert.deepEqual([given.results, kept.results], [[-125], []]);
+  native.postAll(1);
+  ring.wake();
+  assert.deepEqual([given.results, kept.results], [[-125], [1]]);
+});
+
+test('what waits in the background does not keep the loop alive, and the others do', async () => {
+  const native = new FakeRing(8, 8);
+  const ring = new Ring(native, 8, false);
+  const owner = answers();
+  assert.ok(push(ring, owner));
+  ring.background(1);
+  assert.equal(native.held, false);
+  assert.ok(push(ring, owner));
+  assert.equal(native.held, true);
+  await tick();
+  native.post(native.taken[1], 0);
+  ring.wake();
+  assert.equal(native.held, false);
+  ring.background(-1);
+  assert.equal(native.held, true);
+  native.postAll(0);
+  ring.wake();
+  assert.equal(native.held, false);
+});
+
+test('what is done within the enter is completed in its tick, where that is wanted', async () => {
+  const native = new FakeRing(8, 8);
+  const ring = new Ring(native, 8, false);
+  const owner = answers();
+  for (const prompt of [false, true]) {
+    assert.ok(push(ring, owner));
+    if (prompt) ring.promptly();
+    native.onEnter = () => native.postAll(7);
+    await tick();
+    assert.deepEqual(owner.results, prompt ? [7, 7] : []);
+    ring.wake();
+  }
+  assert.equal(native.held, false);
+});

@@ -19,7 +19,7 @@ import { performance } from 'node:perf_hooks';
 import { assert } from '../../../base/assert.js';
 import type { NativeRing } from '../../../memory/addon.js';
 import { type Completable, completeSafely, RoomQueue, reportUncaught } from './later.js';
-import { CQ, CQE_WORDS, ENTER_GETEVENTS, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
+import { CQ, CQE_WORDS, ENTER_GETEVENTS, OP_NOP, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
 
 const TWO_32 = 2 ** 32;
 
@@ -34,6 +34,10 @@ const POST_MAX = 32;
 const RETRY_MAX = 2000;
 const RETRY_MS = 1;
 
+/** A user_data that no request has: slots end long before. */
+const NO_SLOT = 0xffffffff;
+
+const ENOENT = 2;
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
@@ -65,10 +69,14 @@ export class Ring {
   #cqHead: number;
   #unsubmitted = 0;
   #flushScheduled = false;
+  /** Somebody wants to know at once what the enter of this tick has done. */
+  #prompt = false;
   #wakeScheduled = false;
   #retries = 0;
   #retryTimer: NodeJS.Timeout | null = null;
   #held = false;
+  /** Of those in flight, how many the loop is not kept alive for. */
+  #background = 0;
   #closed = false;
 
   readonly #owners: (Completable | null)[];
@@ -120,6 +128,40 @@ export class Ring {
       if (this.#unsubmitted > this.#sqMask) return -1;
     }
     return this.#freeSlots[this.#freeCount - 1] as number;
+  }
+
+  /** Whether the kernel has all of these opcodes, and `cancel`: Linux 6.0. */
+  offers(opcodes: readonly number[]): boolean {
+    const probe = this.#native.probe();
+    return opcodes.every((opcode) => probe[opcode] === 1) && isCancelResult(this.#native.cancel(NO_SLOT, NO_SLOT));
+  }
+
+  /**
+   * What was pushed last may be done within the enter, as a send is that its socket takes: it is completed in the same
+   * tick then. For owners who yield to the event loop by themselves.
+   */
+  promptly(): void {
+    this.#prompt = true;
+  }
+
+  /** One more, or one fewer, of those in flight waits for something that may never come, and keeps no process alive. */
+  background(change: 1 | -1): void {
+    this.#background += change;
+    assert(this.#background >= 0, 'what left the background was in it');
+    this.#holdIfBusy();
+  }
+
+  /**
+   * Takes back all that this owner has in flight. When this returns, its memory is touched no more; it is completed
+   * later, as ever: with ECANCELED, or with what was done before.
+   */
+  cancel(owner: Completable): void {
+    this.#withdraw(owner);
+    for (let slot = 0; slot < this.depth; slot++) {
+      if (this.#owners[slot] !== owner) continue;
+      const result = this.#native.cancel(slot, this.#generations[slot] as number);
+      assert(isCancelResult(result), 'a request in flight is taken back, or done already');
+    }
   }
 
   onceRoom(callback: () => void): void {
@@ -179,6 +221,17 @@ export class Ring {
     this.#native.close();
   }
 
+  /** What the kernel has not seen yet becomes a request for nothing. */
+  #withdraw(owner: Completable): void {
+    const sqes = this.#sqes;
+    for (let i = 1; i <= this.#unsubmitted; i++) {
+      const at = ((this.#sqTail - i) & this.#sqMask) * SQE_WORDS;
+      if (this.#owners[sqes[at + 8] as number] !== owner) continue;
+      sqes.fill(0, at, at + 8);
+      sqes[at] = OP_NOP;
+    }
+  }
+
   /** Called through the eventfd, and again by itself when a turn's budget was used up. */
   readonly wake = (): void => {
     if (this.#closed) return;
@@ -190,6 +243,9 @@ export class Ring {
   readonly #flushAtTick = (): void => {
     this.#flushScheduled = false;
     this.flush();
+    if (!this.#prompt) return;
+    this.#prompt = false;
+    this.#reap();
   };
 
   /** Has the kernel post what is done. Its work waits for our enter, which is what DEFER_TASKRUN means. */
@@ -253,7 +309,11 @@ export class Ring {
 
   #afterCompletions(): void {
     this.#room.notify();
-    if (this.#freeCount === this.depth) this.#hold(false);
+    this.#holdIfBusy();
+  }
+
+  #holdIfBusy(): void {
+    this.#hold(this.inFlight > this.#background);
   }
 
   #hold(held: boolean): void {
@@ -309,6 +369,11 @@ export class Ring {
     for (const owner of refused) completeSafely(owner, result);
     this.#afterCompletions();
   }
+}
+
+/** Linux before 6.0 answers EINVAL. */
+function isCancelResult(result: number): boolean {
+  return result === 0 || result === -ENOENT;
 }
 
 /** An offset in bytes, as an index of 32-bit words. */

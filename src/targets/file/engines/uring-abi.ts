@@ -14,10 +14,14 @@ export const SQ_TASKRUN: number = 1 << 2;
 
 export const IOSQE_ASYNC: number = 1 << 4;
 
+export const OP_NOP = 0;
 export const OP_READV = 1;
 export const OP_WRITEV = 2;
 export const OP_FSYNC = 3;
 export const OP_SYNC_FILE_RANGE = 8;
+export const OP_SENDMSG = 9;
+export const OP_RECVMSG = 10;
+export const OP_CONNECT = 16;
 export const OP_FALLOCATE = 17;
 export const OP_READ = 22;
 export const OP_WRITE = 23;

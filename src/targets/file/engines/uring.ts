@@ -53,7 +53,7 @@ export class UringEngine implements Engine {
   readonly addresses = true;
   readonly maxSegments: number = SEGMENTS_MAX;
   readonly depth: number;
-  readonly #ring: Ring;
+  readonly ring: Ring;
   readonly #addon: Addon;
   readonly #addressOf: AddressOf;
   readonly #pool: PoolEngine;
@@ -62,7 +62,7 @@ export class UringEngine implements Engine {
   #poolIsFull = false;
 
   constructor(ring: Ring, addon: Addon, addressOf: AddressOf) {
-    this.#ring = ring;
+    this.ring = ring;
     this.#addon = addon;
     this.#addressOf = addressOf;
     this.#pool = new PoolEngine(addon, addressOf);
@@ -70,7 +70,7 @@ export class UringEngine implements Engine {
   }
 
   get inFlight(): number {
-    return this.#ring.inFlight + this.#pool.inFlight;
+    return this.ring.inFlight + this.#pool.inFlight;
   }
 
   supports(op: Op): boolean {
@@ -106,7 +106,7 @@ export class UringEngine implements Engine {
 
   onceDrained(callback: () => void): void {
     if (this.#poolIsFull) this.#pool.onceDrained(callback);
-    else this.#ring.onceRoom(callback);
+    else this.ring.onceRoom(callback);
   }
 
   #move(operation: Operation, single: number, vectored: number): boolean {
@@ -122,14 +122,14 @@ export class UringEngine implements Engine {
     // Buffered I/O copies in the kernel, in our own enter: a worker of the kernel does it instead.
     const opcode = operation.buffered ? single | ASYNC : single;
     const taken = this.#push(operation, opcode, operation.fd, operation.offset, address, length, operation.flags);
-    if (taken && length >= EAGER_BYTES) this.#ring.flush();
+    if (taken && length >= EAGER_BYTES) this.ring.flush();
     return taken;
   }
 
   #moveVector(operation: Operation, vectored: number): boolean {
     const { segments } = operation;
     assert(segments !== null && segments.count <= SEGMENTS_MAX, 'at most maxSegments');
-    const slot = this.#ring.nextSlot();
+    const slot = this.ring.nextSlot();
     if (slot < 0) return this.#full();
     let block: IovecBlock;
     try {
@@ -144,7 +144,7 @@ export class UringEngine implements Engine {
     const address = block.address + at * Uint32Array.BYTES_PER_ELEMENT;
     const { fd, offset, length, flags } = operation;
     const taken = this.#push(operation, opcode, fd, offset, address, segments.count, flags);
-    if (taken && length >= EAGER_BYTES) this.#ring.flush();
+    if (taken && length >= EAGER_BYTES) this.ring.flush();
     return taken;
   }
 
@@ -157,8 +157,8 @@ export class UringEngine implements Engine {
     length: number,
     flags: number,
   ): boolean {
-    if (this.#ring.nextSlot() < 0) return this.#full();
-    this.#ring.push(operation, opcode, fd, offset, address, length, flags);
+    if (this.ring.nextSlot() < 0) return this.#full();
+    this.ring.push(operation, opcode, fd, offset, address, length, flags);
     return true;
   }
 
