@@ -107,7 +107,7 @@ function aboutRemotePath({ path, kind, fileSystem }: ProbeResult): string {
   return section(path, rows);
 }
 
-function aboutServer({ name, protocol, version, limits, operations, roundTripMs }: ProbedServer): string {
+function aboutServer({ name, protocol, version, limits, operations, connection, roundTripMs }: ProbedServer): string {
   const names = (offered: boolean | null): string => {
     const found = Object.entries(operations).flatMap(([operation, has]) => (has === offered ? [operation] : []));
     return found.length === 0 ? 'none' : formatList(found, LIST_COLUMNS);
@@ -122,6 +122,7 @@ function aboutServer({ name, protocol, version, limits, operations, roundTripMs 
     ['offers', names(true)],
     ['does not offer', names(false)],
     ...(names(null) === 'none' ? [] : [['not known', names(null)] as const]),
+    ['carried by', connection.whyNotUring === null ? connection.name : `${connection.name}: ${connection.whyNotUring}`],
     ['round trip', `${roundTripMs.toFixed(3)} ms`],
   ]);
 }

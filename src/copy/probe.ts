@@ -54,6 +54,8 @@ export interface ProbedServer {
   };
   /** Whether it offers them, SEEK, COPY … by their names in small letters; null: only a file with bytes would tell. */
   readonly operations: Readonly<Record<string, boolean | null>>;
+  /** What carries connections: io_uring, or node:net and why. */
+  readonly connection: { readonly name: 'uring' | 'node:net'; readonly whyNotUring: string | null };
   /** A call that does nothing, there and back: the shortest of some. */
   readonly roundTripMs: number;
 }

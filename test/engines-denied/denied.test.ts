@@ -74,6 +74,22 @@ test('the threads engine by the environment', async (t) => {
   assert.equal(found.roundTrip, true);
 });
 
+test('connections to servers go through node:net where there is no ring, and say why', async (t) => {
+  const script = new URL('children/connection.js', import.meta.url);
+  const denied: (readonly [ChildOptions, RegExp])[] = [
+    [{ env: { DIORITE_TRANSPORT: 'net' } }, /DIORITE_TRANSPORT/],
+    [{ env: { DIORITE_ENGINE: 'threads' } }, /DIORITE_ENGINE/],
+    [{ env: { DIORITE_ADDON: 'off' } }, /DIORITE_ADDON/],
+  ];
+  const wrapper = requireAddon(t) ? denyUring(t) : null;
+  if (wrapper !== null) denied.push([{ wrapper }, /EPERM|not permitted/]);
+  for (const [options, reason] of denied) {
+    const found = (await runJson(script, options)) as { name: string; reason: string; roundTrip: boolean };
+    assert.deepEqual([found.name, found.roundTrip], ['node:net', true]);
+    assert.match(found.reason, reason);
+  }
+});
+
 test('what nobody may not do is one error each, and changes nothing', async (t) => {
   if (!requireNobody(t)) return;
   const directory = tempDirectory(t);

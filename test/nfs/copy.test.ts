@@ -117,6 +117,7 @@ for (const version of VERSIONS) {
         new RegExp(`^ {2}name +127\\.0\\.0\\.1:${server.port}$`, 'm'),
         new RegExp(`^ {2}protocol +NFS ${version.replace('.', '\\.')}$`, 'm'),
         /^ {2}one WRITE +up to 1\.00 MiB/m,
+        /^ {2}carried by +(uring|node:net: .+)$/m,
         /^ {2}round trip +\d+\.\d{3} ms$/m,
       ])
         assert.match(stdout, expected);

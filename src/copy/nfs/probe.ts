@@ -1,5 +1,6 @@
 // probe() of a URL: what an NFS server says of itself, and what lies at the path.
 import { DioriteError } from '../../base/errors.js';
+import { type Carrier, chooseCarrier } from '../../targets/net/carrier.js';
 import { NFS_SEGMENTS_MAX } from '../../targets/nfs/facts.js';
 import { NFS_BEST_DEPTH, type NfsTarget } from '../../targets/nfs/nfs-target.js';
 import { askOffers, knownOffers, type Offered } from '../../targets/nfs/offers.js';
@@ -49,6 +50,7 @@ export async function probeNfs(
       version: protocol.version,
       limits: limitsOf(protocol.limits),
       operations,
+      connection: connectionOf(chooseCarrier()),
       roundTripMs: await roundTrip(protocol),
     },
     engine: {
@@ -79,6 +81,10 @@ async function offersBy(protocol: NfsProtocol, open: () => Promise<NfsTarget>): 
   } finally {
     await target.close();
   }
+}
+
+function connectionOf({ name, reason }: Carrier): ProbedServer['connection'] {
+  return { name, whyNotUring: reason };
 }
 
 async function roundTrip(protocol: NfsProtocol): Promise<number> {

@@ -2,9 +2,10 @@
 import { assert } from '../../base/assert.js';
 import { memoryGone } from '../../iter/segments.js';
 import type { SegmentList } from '../../plan/request.js';
+import type { Pieces } from './transport.js';
 
 /**
- * From here on a piece of memory is read into straight from the socket; smaller ones are cheaper copied out of one
+ * From here on node:net reads a piece of memory straight from the socket; smaller ones are cheaper copied out of one
  * large read (measured: 4 KiB pieces, 1.7 against 2.6 GB/s).
  */
 export const READ_DIRECT_BYTES: number = 64 * 1024;
@@ -80,8 +81,8 @@ export class SinkCursor {
    * Memory for the next bytes of the payload, if they are worth a read of their own: at most `max` bytes. Null: they go
    * through staging. Throws ERR_DIORITE_DETACHED.
    */
-  direct(max: number): Uint8Array | null {
-    if (this.rest === 0 || this.#length() < READ_DIRECT_BYTES) return null;
+  direct(max: number, directBytes: number = READ_DIRECT_BYTES): Uint8Array | null {
+    if (this.rest === 0 || this.#length() < directBytes) return null;
     const bytes = Math.min(max, this.rest, this.#length() - this.#at);
     if (bytes < DIRECT_REST_BYTES) return null;
     const from = this.#from();
@@ -90,12 +91,31 @@ export class SinkCursor {
     return whole.subarray(from, from + bytes);
   }
 
+  /** The same in several pieces, each of at least `directBytes`. Says how many bytes they hold. */
+  pieces(pieces: Pieces, max: number, directBytes: number): number {
+    const segments = this.#segments;
+    const bytes = Math.min(max, this.rest);
+    if (segments === null || bytes < DIRECT_REST_BYTES) return 0;
+    let done = 0;
+    for (let i = this.#index, at = this.#at; done < bytes; i++) {
+      const length = segments.length[i] ?? 0;
+      if (length < directBytes) break;
+      const buffer = segments.buffer[i];
+      assert(buffer !== null && buffer !== undefined, 'each segment of a sink has memory');
+      const part = Math.min(length - at, bytes - done);
+      if (!pieces.put(buffer, (segments.byteOffset[i] ?? 0) + at, part)) break;
+      done += part;
+      at = 0;
+    }
+    return done;
+  }
+
   /** Payload before the next piece of memory that is read into directly. */
-  bytesBeforeDirect(): number {
+  bytesBeforeDirect(directBytes: number = READ_DIRECT_BYTES): number {
     let before = 0;
     for (let i = this.#index, at = this.#at; before < this.rest; i++) {
       const length = this.#segments?.length[i] ?? 0;
-      if (length >= READ_DIRECT_BYTES) return before;
+      if (length >= directBytes) return before;
       before += length - at;
       at = 0;
     }

@@ -1,17 +1,13 @@
 // The transport over TCP: node:net, reading straight into the memory that its user names.
-import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { assert } from '../../base/assert.js';
 import type { DioriteError } from '../../base/errors.js';
+import type { SegmentList } from '../../plan/request.js';
+import { firstOf, LocalPorts, portFailure } from './local-ports.js';
+import { READ_DIRECT_BYTES } from './sink-cursor.js';
 import { systemError } from './system-error.js';
 import { type Address, addressName, type MakeTransport, type Transport, type TransportUser } from './transport.js';
-
-/** The range that Linux's own client takes: above the ports that /etc/services knows (include/linux/sunrpc/xprtsock.h). */
-const RESERVED_PORT_MIN = 665;
-const RESERVED_PORT_MAX = 1023;
-
-/** Ports that are tried before one that is not reserved is taken. */
-const RESERVED_PORT_TRIES = 32;
+import { gatherViews } from './views.js';
 
 export const connectTcp: MakeTransport = (address, user) => new TcpTransport(address, user);
 
@@ -22,12 +18,14 @@ class TcpTransport implements Transport {
   readonly #user: TransportUser;
   #socket: Socket;
   readonly #deadline: NodeJS.Timeout;
+  readonly #ports: LocalPorts;
+  readonly directBytes: number = READ_DIRECT_BYTES;
+  readonly #payload: Uint8Array[] = [];
   #connected = false;
   #ended = false;
   #localPort: number | null = null;
   /** The server said that it sends no more: what is shut down already cannot be reset. */
   #half = false;
-  #tries = 0;
   #kept = true;
   readonly #sent: () => void = () => {
     if (!this.#ended) this.#user.sent();
@@ -39,24 +37,16 @@ class TcpTransport implements Transport {
 
   constructor(address: Address, user: TransportUser) {
     this.#address = address;
+    this.#ports = new LocalPorts(address);
     this.#user = user;
     this.#deadline = setTimeout(() => {
       this.#end(systemError('ETIMEDOUT', `no connection to ${addressName(address)} in ${address.timeoutMs} ms`));
     }, address.timeoutMs);
-    this.#socket = this.#open(this.#port());
+    this.#socket = this.#open(this.#ports.next());
   }
 
   get localPort(): number | null {
     return this.#localPort;
-  }
-
-  /** To come from, at the next try; null: the kernel chooses. */
-  #port(): number | null {
-    const { localPort, privilegedPort } = this.#address;
-    const first = this.#tries++ === 0;
-    if (first && localPort !== null) return localPort;
-    if (!privilegedPort || this.#tries > RESERVED_PORT_TRIES) return null;
-    return randomInt(RESERVED_PORT_MIN, RESERVED_PORT_MAX + 1);
   }
 
   #open(localPort: number | null): Socket {
@@ -81,7 +71,7 @@ class TcpTransport implements Transport {
   /** libuv would go on reading, 32 times (uv__read), for as long as there is something. */
   #received(bytes: number): boolean {
     if (this.#ended) return false;
-    const goOn = this.#user.received(bytes);
+    const goOn = this.#user.received(bytes, 0);
     if (!goOn) setImmediate(this.#resume);
     return goOn;
   }
@@ -102,7 +92,7 @@ class TcpTransport implements Transport {
       return;
     }
     this.#socket.destroy();
-    this.#socket = this.#open(failure === 'taken' ? this.#port() : null);
+    this.#socket = this.#open(failure === 'taken' ? this.#ports.next() : null);
     this.keepAlive(this.#kept);
   }
 
@@ -129,14 +119,29 @@ class TcpTransport implements Transport {
     this.#user.closed(error);
   }
 
+  load(segments: SegmentList, bytes: number): void {
+    try {
+      gatherViews(segments, bytes, this.#payload);
+    } catch (error) {
+      this.#payload.length = 0;
+      throw error;
+    }
+  }
+
   send(parts: readonly Uint8Array[]): void {
     assert(this.#connected && !this.#ended, 'only a connection sends');
     const socket = this.#socket;
-    let rest = parts.length;
+    const payload = this.#payload;
+    let rest = parts.length + payload.length;
+    const write = (part: Uint8Array): void => void socket.write(part, --rest === 0 ? this.#sent : nothing);
     // Corked writes leave as one writev, of which only the last tells.
     if (rest > 1) socket.cork();
-    for (const part of parts) socket.write(part, --rest === 0 ? this.#sent : nothing);
-    if (parts.length > 1) socket.uncork();
+    for (let i = 0; i < parts.length; i++) {
+      write(parts[i] as Uint8Array);
+      if (i === 0) for (const piece of payload) write(piece);
+    }
+    payload.length = 0;
+    socket.uncork();
   }
 
   destroy(reset: boolean, then?: () => void): void {
@@ -159,25 +164,4 @@ class TcpTransport implements Transport {
     if (keep) this.#deadline.ref();
     else this.#deadline.unref();
   }
-}
-
-interface SystemError extends Error {
-  readonly code?: string;
-  readonly syscall?: string;
-}
-
-/** Of several addresses of a host, the first one's. */
-function firstOf(error: Error): SystemError {
-  const [first] = error instanceof AggregateError ? error.errors : [error];
-  return first instanceof Error ? first : error;
-}
-
-/**
- * `taken`: the port is somebody's, or was a moment ago with the same server. `forbidden`: this process may not have one
- * like it. Null: it is not the port's fault.
- */
-function portFailure(error: Error): 'taken' | 'forbidden' | null {
-  const { code, syscall } = firstOf(error);
-  if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return 'taken';
-  return syscall === 'bind' ? 'forbidden' : null;
 }

@@ -1,5 +1,12 @@
 // What carries the bytes: TCP now, TLS over it later. One transport is one connection, and does not outlive its first error.
 import type { DioriteError } from '../../base/errors.js';
+import type { SegmentList } from '../../plan/request.js';
+
+/** Pieces of memory that one read fills, one after the other. */
+export interface Pieces {
+  /** False: it takes no more, or cannot reach this memory. Throws ERR_DIORITE_DETACHED. */
+  put(buffer: ArrayBufferLike, byteOffset: number, length: number): boolean;
+}
 
 /** Whoever uses a transport. Called by the transport only, and never again after `closed` or after `destroy`. */
 export interface TransportUser {
@@ -7,8 +14,16 @@ export interface TransportUser {
   connected(): void;
   /** Where the next bytes go. Asked before each read; the memory is the transport's until `received`, or its end. */
   nextBuffer(): Uint8Array;
-  /** The first `bytes` of the last buffer were filled. False: no more in this turn of the event loop. */
-  received(bytes: number): boolean;
+  /**
+   * The same, for transports that fill several pieces of memory at once, and asked first: how many bytes they hold. 0, or
+   * absent: `nextBuffer` is asked.
+   */
+  nextPieces?(pieces: Pieces): number;
+  /**
+   * The first `bytes` of the last buffer, or of the last pieces, were filled, `copiedBytes` of them by a copy. False: no
+   * more in this turn of the event loop.
+   */
+  received(bytes: number, copiedBytes: number): boolean;
   /** All that `send` was given has left this process. */
   sent(): void;
   /** It broke, could not be made, or the server ended it. */
@@ -16,6 +31,11 @@ export interface TransportUser {
 }
 
 export interface Transport {
+  /**
+   * The first `bytes` of the segments go with the next `send`, right after its first part and without a copy: the memory
+   * is the transport's until `sent`, or its end. Throws ERR_DIORITE_DETACHED; nothing is loaded then.
+   */
+  load(segments: SegmentList, bytes: number): void;
   /**
    * The parts, in this order and without a copy: their memory, not the list, is the transport's until `sent`, or its end.
    * At least one; one call at a time.
@@ -26,6 +46,8 @@ export interface Transport {
    * once for the server as well, and its port is free again.
    */
   destroy(reset: boolean, then?: () => void): void;
+  /** From here on a piece of memory is better read into straight from the socket than copied to. */
+  readonly directBytes: number;
   /** Where it comes from: known while it is connected. */
   readonly localPort: number | null;
   /** Whether it keeps the process alive. */

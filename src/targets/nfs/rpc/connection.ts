@@ -68,6 +68,7 @@ export class Connection {
     this.#name = addressName(address);
     this.#receiver = new Receiver(this.#inbox(), owner.staging);
     this.#transport = make(address, this.#user());
+    owner.pending.directBytes = this.#transport.directBytes;
     this.#sender = new Sender(this.#outbox(), this.#transport);
   }
 
@@ -86,9 +87,10 @@ export class Connection {
         this.#owner.connected(this);
       },
       nextBuffer: () => this.#receiver.nextBuffer(),
-      received: (bytes) => {
+      nextPieces: (pieces) => this.#receiver.nextPieces(pieces),
+      received: (bytes, copiedBytes) => {
         this.#owner.active();
-        this.#received(bytes);
+        this.#received(bytes, copiedBytes);
         return !turnIsUsedUp(true);
       },
       sent: () => {
@@ -132,6 +134,9 @@ export class Connection {
       get directs() {
         return pending.directs;
       },
+      get directBytes() {
+        return pending.directBytes;
+      },
     };
   }
 
@@ -173,9 +178,9 @@ export class Connection {
     this.#owner.lost(this, error);
   }
 
-  #received(bytes: number): void {
+  #received(bytes: number, copiedBytes: number): void {
     try {
-      this.#receiver.received(bytes);
+      this.#receiver.received(bytes, copiedBytes);
     } catch (error) {
       // Where the next record begins is not known any more, whatever the error.
       const makesNoSense = error instanceof XdrError;

@@ -1,7 +1,6 @@
 // Calls that wait for their answers, by xid and in the order in which they were made.
 import { randomInt } from 'node:crypto';
 import { assert } from '../../../base/assert.js';
-import { READ_DIRECT_BYTES } from '../../net/sink-cursor.js';
 import type { ReplySink, RpcCall } from './call.js';
 
 /** Reused from call to call. */
@@ -58,6 +57,8 @@ export class PendingCalls {
   #directs = 0;
   #abandoned = 0;
   #sinkBytesMax = 0;
+  /** Pieces of memory from here on are read into without a copy: the connection's transport says so. */
+  directBytes: number = Number.POSITIVE_INFINITY;
 
   /** Those that were given up included. */
   get size(): number {
@@ -92,7 +93,7 @@ export class PendingCalls {
     pending.call = call;
     pending.sends = 0;
     pending.deadlineMs = deadlineMs;
-    pending.direct = call.sink !== null && hasDirectRun(call.sink);
+    pending.direct = call.sink !== null && hasDirectRun(call.sink, this.directBytes);
     if (pending.direct) this.#directs++;
     if (call.sink !== null) this.#sinks++;
     this.#sinkBytesMax = Math.max(this.#sinkBytesMax, call.sink?.bytes ?? 0);
@@ -154,11 +155,11 @@ export class PendingCalls {
   }
 }
 
-function hasDirectRun({ segments, bytes }: ReplySink): boolean {
-  if (bytes < READ_DIRECT_BYTES) return false;
+function hasDirectRun({ segments, bytes }: ReplySink, directBytes: number): boolean {
+  if (bytes < directBytes) return false;
   for (let i = 0, at = 0; i < segments.count && at < bytes; i++) {
     const length = segments.length[i] ?? 0;
-    if (length >= READ_DIRECT_BYTES) return true;
+    if (length >= directBytes) return true;
     at += length;
   }
   return false;

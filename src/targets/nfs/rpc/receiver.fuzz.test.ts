@@ -154,6 +154,7 @@ describe('mutated replies', () => {
         const bytes = random.chance(0.1) ? reply : mutated(reply, random);
         const piece = random.chance(0.3) ? () => 1 + random.below(40) : undefined;
         const { transport } = fuzzed;
+        transport.scatters = random.chance(0.5);
         transport.arrive(bytes, bytes.length > 10_000 ? undefined : piece);
         // A mark that became large would swallow a thousand replies that follow.
         if (bytes !== reply && random.chance(0.5) && !transport.destroyed) transport.user.closed(END);

@@ -109,6 +109,7 @@ describe('payload', () => {
     const bench = await ManualClient.connect();
     for (const splits of [[], [9], [30, 70_000], [100_000, 0, 100_000]]) {
       for (const pieceBytes of [1_000_000, 65_536, 8191, 4097]) {
+        bench.transport.scatters = !bench.transport.scatters;
         const call = new TestCall({ sink: new TestSink(lengths) });
         const behind = new TestCall({ sink: new TestSink([READ_DIRECT_BYTES]) });
         const [first, second] = await bench.send(call, behind);

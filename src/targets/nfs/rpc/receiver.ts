@@ -1,6 +1,7 @@
 // Takes a server's bytes as they come: replies to those who wait, payload to its memory, and never more than is bounded.
 import { DioriteError } from '../../../base/errors.js';
 import { SinkCursor } from '../../net/sink-cursor.js';
+import type { Pieces } from '../../net/transport.js';
 import { XdrError, XdrReader } from '../xdr/reader.js';
 import { paddingOf } from '../xdr/writer.js';
 import type { ReplySink } from './call.js';
@@ -45,6 +46,8 @@ export interface Inbox {
   /** How many wait for payload, and how many of those have memory that is read into without a copy. */
   readonly sinks: number;
   readonly directs: number;
+  /** The smallest piece of such memory. */
+  readonly directBytes: number;
 }
 
 /**
@@ -103,13 +106,27 @@ export class Receiver {
     this.#direct = false;
     if (this.#stopped) return this.#staging;
     const { fragmentRest } = this.#record;
+    if (this.#phase !== 'payload') return this.#stagingFor(fragmentRest);
+    const { directBytes } = this.#inbox;
     try {
-      const memory = this.#phase === 'payload' ? this.#cursor.direct(fragmentRest) : null;
+      const memory = this.#cursor.direct(fragmentRest, directBytes);
       this.#direct = memory !== null;
-      return memory ?? this.#stagingFor(this.#phase === 'payload' ? this.#cursor.bytesBeforeDirect() : fragmentRest);
+      return memory ?? this.#stagingFor(Math.min(fragmentRest, this.#cursor.bytesBeforeDirect(directBytes)));
     } catch (error) {
       this.#refuse(error);
-      return this.#staging;
+      return this.#stagingFor(fragmentRest);
+    }
+  }
+
+  nextPieces(pieces: Pieces): number {
+    if (this.#stopped || this.#phase !== 'payload') return 0;
+    try {
+      const bytes = this.#cursor.pieces(pieces, this.#record.fragmentRest, this.#inbox.directBytes);
+      this.#direct = bytes > 0;
+      return bytes;
+    } catch (error) {
+      this.#refuse(error);
+      return 0;
     }
   }
 
@@ -120,11 +137,12 @@ export class Receiver {
     return bytes === 0 ? this.#headRead : this.#staging.subarray(0, bytes + HEAD_READ_BYTES);
   }
 
-  received(bytes: number): void {
+  received(bytes: number, copiedBytes: number): void {
     if (!this.#direct) {
       this.#consume(bytes);
       return;
     }
+    this.#copiedBytes += copiedBytes;
     this.#record.takeBody(bytes);
     this.#cursor.advance(bytes);
     if (this.#cursor.rest === 0) this.#payloadEnded();

@@ -1,7 +1,7 @@
 // Calls to one server over one connection at a time, which is made again as often as it breaks.
 import { type DioriteError, errors } from '../../../base/errors.js';
 import { BackOff } from '../../net/back-off.js';
-import { connectTcp } from '../../net/tcp.js';
+import { chooseCarrier } from '../../net/carrier.js';
 import { type Address, addressName, type MakeTransport } from '../../net/transport.js';
 import { XdrError } from '../xdr/reader.js';
 import { type Credentials, encodeCredentials } from './auth.js';
@@ -25,7 +25,7 @@ export interface RpcClientOptions {
   readonly hard: boolean;
   /** Come from a port below 1024 where this process may. */
   readonly privilegedPort: boolean;
-  /** Default: TCP. */
+  /** Default: over the ring, or node:net. */
   readonly transport?: MakeTransport | undefined;
   /** A new connection took the place of one that broke; nothing was sent on it yet. */
   readonly onReconnect?: (() => void) | undefined;
@@ -201,7 +201,7 @@ export class RpcClient implements Rpc {
   }
 
   #connect(timeoutMs: number): void {
-    const { host, port, privilegedPort, transport = connectTcp } = this.#options;
+    const { host, port, privilegedPort, transport = chooseCarrier().make } = this.#options;
     const address: Address = { host, port, privilegedPort, timeoutMs, localPort: this.#localPort };
     this.#connection = new Connection(this.#owner, address, transport);
   }

@@ -2,7 +2,6 @@
 import { assert } from '../../../base/assert.js';
 import { DioriteError } from '../../../base/errors.js';
 import type { Transport } from '../../net/transport.js';
-import { gatherViews } from '../../net/views.js';
 import { paddingOf, XdrWriter } from '../xdr/writer.js';
 import { writeCallHeader } from './message.js';
 import type { CallQueue, PendingCall } from './pending.js';
@@ -31,7 +30,7 @@ export class Sender {
   readonly #outbox: Outbox;
   readonly #transport: Transport;
   readonly #writer: XdrWriter = new XdrWriter();
-  /** The heads, then the payload of the last call, then its padding. */
+  /** The heads, and the padding of the payload between. */
   readonly #parts: Uint8Array[] = [];
   readonly #ownReplies: Uint8Array[] = [];
   #sending = false;
@@ -65,7 +64,6 @@ export class Sender {
     if (this.#sending) return;
     const writer = this.#writer;
     writer.reset();
-    this.#forgetPayload();
     for (const record of this.#ownReplies.splice(0)) writer.fixed(record);
     while (writer.payloadSegments === null && writer.headBytes < BATCH_BYTES) {
       const pending = this.#outbox.queue.shift();
@@ -74,15 +72,12 @@ export class Sender {
     }
     if (writer.headBytes === 0) return;
     this.#sending = true;
-    this.#parts[0] = writer.bytes;
+    const parts = this.#parts;
+    parts.length = 0;
+    parts.push(writer.bytes);
     const padding = paddingOf(writer.payloadBytes);
-    if (padding > 0) this.#parts.push(ZEROS.subarray(0, padding));
-    this.#transport.send(this.#parts);
-  }
-
-  #forgetPayload(): void {
-    this.#parts.length = 1;
-    this.#parts[0] = ZEROS;
+    if (padding > 0) parts.push(ZEROS.subarray(0, padding));
+    this.#transport.send(parts);
   }
 
   #append(pending: PendingCall): void {
@@ -95,11 +90,10 @@ export class Sender {
     call.encode(writer);
     try {
       const { payloadSegments, payloadBytes } = writer;
-      if (payloadSegments !== null) gatherViews(payloadSegments, payloadBytes, this.#parts);
+      if (payloadSegments !== null) this.#transport.load(payloadSegments, payloadBytes);
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       writer.truncate(at);
-      this.#forgetPayload();
       this.#outbox.unsendable(pending, error);
       return;
     }
