@@ -14,7 +14,7 @@ import {
   type Plot,
   type Series,
 } from '../harness.js';
-import { besideFio, type Load, nodeFs, ours } from '../rates/rates.js';
+import { besideFio, type Load, nodeFs, ours, oursBatched } from '../rates/rates.js';
 import { MIB, writeRandomFile } from '../scratch.js';
 import { summary } from '../statistics.js';
 
@@ -29,6 +29,8 @@ interface Sweep {
   readonly name: string;
   readonly plot: Omit<Plot, 'curves'>;
   readonly notes: readonly string[];
+  /** Whether it is a load that one would hand over by the batch. */
+  readonly hasBatches: boolean;
   readonly places: readonly number[];
   /** What is asked for at one place. */
   readonly load: (x: number) => Omit<Load, 'path' | 'fileBytes' | 'ms'>;
@@ -43,7 +45,8 @@ const DEPTH_SWEEP: Sweep = {
     xUnit: 'count',
     yLabel: 'reads a second, more is better',
   },
-  notes: ['each read is awaited by itself, as a program does that knows nothing of batches'],
+  notes: ['awaited: each read by itself; batches: 32 times as many elements as are in flight, at least 256'],
+  hasBatches: true,
   places: DEPTHS,
   load: (depth) => ({ direction: 'read', order: 'random', requestBytes: 4096, depth, figure: 'requests a second' }),
 };
@@ -58,6 +61,7 @@ const SIZE_SWEEP: Sweep = {
     yLabel: 'MiB a second, more is better',
   },
   notes: [`${SIZES_DEPTH} at a time, in order, each awaited by itself`],
+  hasBatches: false,
   places: SIZES,
   load: (requestBytes) => ({
     direction: 'read',
@@ -89,10 +93,11 @@ async function run(sweep: Sweep, context: Context): Promise<CaseResult> {
       using memory = new Region(load.depth * load.requestBytes);
       const contenders = [
         ours(file, load, memory),
+        ...(sweep.hasBatches ? [oursBatched(file, load)] : []),
         nodeFs(handle, load, memory),
         ...(withFio ? [besideFio(load)] : []),
       ];
-      for (const { measure } of contenders.slice(0, 2)) await measure(); // compiled, and the memory has been touched
+      for (const { name, measure } of contenders) if (!name.startsWith('fio')) await measure(); // compiled, and the memory has been touched
       for (const series of await interleave(contenders, runs)) addPoint(curves, x, series);
       context.say(`${sweep.name}: ${x} of ${sweep.places.at(-1)}`);
     }

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open as openHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../src/base/assert.js';
-import { open, PAGE_SIZE } from '../../src/index.js';
+import { Batch, open, PAGE_SIZE } from '../../src/index.js';
 import { IovIter } from '../../src/iter.js';
 import { hostPages } from '../../src/memory/pages.js';
 import { Region } from '../../src/memory.js';
@@ -30,6 +30,8 @@ const DEPTH = 32;
 const FILE_BYTES: number = 256 * MIB;
 const BLOCKS: number = FILE_BYTES / PAGE_SIZE;
 const PIECES = 1024;
+/** Elements share memory: what was read is not looked at. */
+const BATCH_PAGES = 512;
 
 /** `depth` loops that share the operations: each waits for its own. */
 async function spread(operations: number, depth: number, once: (slot: number) => Promise<unknown>): Promise<void> {
@@ -51,17 +53,28 @@ function randomFile(directory: string): string {
   return path;
 }
 
+const PLACES = 65_536;
+
+/** Random places of the file, made beforehand: what is looked at is what the library makes. */
+function randomPlaces(): () => number {
+  const random = new Random(1);
+  const places = Int32Array.from({ length: PLACES }, () => random.below(BLOCKS) * PAGE_SIZE);
+  let next = 0;
+  return () => {
+    next = (next + 1) % PLACES;
+    return places[next] as number; // next is within
+  };
+}
+
 interface Readable {
   read(view: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
 }
 
 function randomReads(file: Readable, depth: number): (operations: number) => Promise<void> {
   const memory = views(depth, PAGE_SIZE);
-  const random = new Random(1);
+  const place = randomPlaces();
   return (operations) =>
-    spread(operations, depth, (slot) =>
-      file.read(memory[slot] as Uint8Array, 0, PAGE_SIZE, random.below(BLOCKS) * PAGE_SIZE),
-    );
+    spread(operations, depth, (slot) => file.read(memory[slot] as Uint8Array, 0, PAGE_SIZE, place()));
 }
 
 /** As the file target asks for on a disk of 512-byte blocks, but that nothing is copied. */
@@ -101,6 +114,22 @@ export const HOT_PATHS: readonly HotPath[] = [
     prepare: async (directory) => randomReads(await open(randomFile(directory), 'r'), DEPTH),
   },
   {
+    name: 'readBatch',
+    operation: `an element of await file.readBatch(batch) of 10,000: 4 KiB at a random place, ${DEPTH} in flight`,
+    batch: 10_000,
+    total: MILLION,
+    prepare: async (directory) => {
+      const file = await open(randomFile(directory), 'r');
+      const batch = new Batch(10_000, new Region(BATCH_PAGES * PAGE_SIZE).bytes);
+      const place = randomPlaces();
+      return async (operations) => {
+        batch.clear();
+        for (let i = 0; i < operations; i++) batch.add(place(), (i % BATCH_PAGES) * PAGE_SIZE, PAGE_SIZE);
+        await file.readBatch(batch, { depth: DEPTH });
+      };
+    },
+  },
+  {
     name: 'FileHandle.read',
     operation: `the same by node:fs, of a file opened with O_DIRECT`,
     batch: 10_000,
@@ -126,11 +155,9 @@ export const HOT_PATHS: readonly HotPath[] = [
     prepare: async (directory) => {
       const file = await open(randomFile(directory), 'r+');
       const memory = views(DEPTH, PAGE_SIZE);
-      const random = new Random(1);
+      const place = randomPlaces();
       return (operations) =>
-        spread(operations, DEPTH, (slot) =>
-          file.write(memory[slot] as Uint8Array, 0, PAGE_SIZE, random.below(BLOCKS) * PAGE_SIZE),
-        );
+        spread(operations, DEPTH, (slot) => file.write(memory[slot] as Uint8Array, 0, PAGE_SIZE, place()));
     },
   },
   {
@@ -167,9 +194,8 @@ export const HOT_PATHS: readonly HotPath[] = [
     total: MILLION,
     prepare: async (directory) => {
       const file = await open(randomFile(directory), 'r');
-      const random = new Random(1);
-      const memory = views(10_000, PAGE_SIZE);
-      const list = memory.map((view) => ({ position: random.below(BLOCKS) * PAGE_SIZE, memory: view }));
+      const place = randomPlaces();
+      const list = views(10_000, PAGE_SIZE).map((memory) => ({ position: place(), memory }));
       return async (operations) => {
         await file.readMany(list.slice(0, operations), { depth: 128 }).all();
       };

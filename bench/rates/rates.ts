@@ -1,7 +1,8 @@
 // Requests by a file of ours, by node:fs and by fio on the same file: rates, and what a request costs the processors.
 import { performance } from 'node:perf_hooks';
 import { assert } from '../../src/base/assert.js';
-import type { Region } from '../../src/memory.js';
+import { Batch, type File } from '../../src/index.js';
+import { Region } from '../../src/memory.js';
 import type { Contender, Sample } from '../harness.js';
 import { runProcess } from '../processes.js';
 import { Random } from '../random.js';
@@ -74,6 +75,32 @@ export async function awaited(file: Movable, load: Load, memory: Region): Promis
   return sampleOf(load, requests, seconds, user + system);
 }
 
+/** A batch is several times as long as what is in flight, so that its end, where the queue runs dry, weighs little. */
+const BATCH_TIMES = 32;
+const BATCH_LEAST = 256;
+/** Elements share memory: what was read is not looked at. */
+const BATCH_PAGES = 512;
+
+/** Reads handed over by the batch: nothing is made for any of them. */
+export async function batched(file: File, load: Load): Promise<Sample> {
+  using memory = new Region(BATCH_PAGES * load.requestBytes);
+  const count = Math.max(BATCH_LEAST, BATCH_TIMES * load.depth);
+  const batch = new Batch(count, memory.bytes);
+  const place = placesOf(load);
+  let requests = 0;
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  while (performance.now() - started < load.ms) {
+    batch.clear();
+    for (let i = 0; i < count; i++) batch.add(place(), (i % BATCH_PAGES) * load.requestBytes, load.requestBytes);
+    await file.readBatch(batch, { depth: load.depth });
+    requests += count;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return sampleOf(load, requests, seconds, user + system);
+}
+
 interface FioJob {
   /** Percent of one core. */
   readonly usr_cpu: number;
@@ -117,6 +144,10 @@ export async function fio(load: Load): Promise<Sample> {
 
 export function ours(file: Movable, load: Load, memory: Region, name = 'diorite, awaited'): Contender {
   return { name, measure: () => awaited(file, load, memory) };
+}
+
+export function oursBatched(file: File, load: Load): Contender {
+  return { name: 'diorite, batches', measure: () => batched(file, load) };
 }
 
 export function nodeFs(handle: Movable, load: Load, memory: Region): Contender {
