@@ -120,7 +120,7 @@ async function carryOut<R>(
   if (settings.signal?.aborted === true) throw errors.aborted(settings.signal.reason);
   const startedMs = performance.now();
   const startedCpu = process.cpuUsage();
-  const places = new Places(hooks.places);
+  const places = new Places(hooks.places, settings.signal);
   try {
     const opened = await Source.open(await places.locate(from), settings);
     try {

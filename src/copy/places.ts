@@ -4,17 +4,18 @@ import { errors } from '../base/errors.js';
 import { toUrl } from '../open.js';
 import type { Place } from './place.js';
 
-export type PlaceTable = Readonly<Record<string, () => Promise<Place>>>;
+/** `signal`: of the copy that it is for. */
+export type PlaceTable = Readonly<Record<string, (signal?: AbortSignal) => Promise<Place>>>;
 
 /** Loaded when a name has the scheme: a copy between local files loads no network client. `fd://0`: a descriptor. */
 const PLACES: PlaceTable = {
   'file:': async () => new (await import('./local/local-place.js')).LocalPlace(),
-  'nfs:': async () => {
+  'nfs:': async (signal) => {
     const [{ NfsPlace }, { nfsConnections }] = await Promise.all([
       import('./nfs/nfs-place.js'),
       import('../targets/nfs/connect.js'),
     ]);
-    return new NfsPlace(nfsConnections);
+    return new NfsPlace(nfsConnections, signal);
   },
   'fd:': async () => new (await import('./stdio/stdio-place.js')).StdioPlace(),
 };
@@ -60,11 +61,13 @@ function toPath(value: unknown, argument: string): string {
 /** The places of one copy, each made at its first name. */
 export class Places {
   readonly #table: PlaceTable;
+  readonly #signal: AbortSignal | undefined;
   readonly #places: Map<string, Promise<Place>> = new Map();
 
   /** `others`: for tests, in place of those of the table. */
-  constructor(others: PlaceTable = {}) {
+  constructor(others: PlaceTable = {}, signal?: AbortSignal) {
     this.#table = { ...PLACES, ...others };
+    this.#signal = signal;
   }
 
   async locate({ scheme, name }: Location): Promise<Located> {
@@ -76,7 +79,7 @@ export class Places {
     if (known !== undefined) return known;
     const load = this.#table[scheme];
     if (load === undefined) throw errors.make('ERR_DIORITE_ASSERTION', 'a location has a scheme of the table');
-    const made = load();
+    const made = load(this.#signal);
     this.#places.set(scheme, made);
     return made;
   }

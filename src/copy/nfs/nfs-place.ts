@@ -7,7 +7,9 @@ import type { NfsConnection, NfsConnections } from '../../targets/nfs/connection
 import { named } from '../../targets/nfs/named.js';
 import type { NfsTarget } from '../../targets/nfs/nfs-target.js';
 import { openNfsTarget, urlOf } from '../../targets/nfs/open.js';
+import { Patience } from '../../targets/nfs/patience.js';
 import type { NfsAttributes } from '../../targets/nfs/protocol.js';
+import { NfsPublishing } from '../../targets/nfs/publish.js';
 import { toStats } from '../../targets/nfs/stats.js';
 import { parseNfsUrl } from '../../targets/nfs/url.js';
 import { type Found, find, Place as Walked, walk } from '../../targets/nfs/walk.js';
@@ -33,11 +35,14 @@ export class NfsPlace implements Place {
   readonly store = 'nfs';
   readonly takesStreams = false;
   readonly #connections: NfsConnections;
+  readonly #patience: Patience | null;
   /** Each name keeps its connection until the copy ends: what is opened and closed on the way shares it. */
   readonly #reached: Map<string, Promise<Reached>> = new Map();
 
-  constructor(connections: NfsConnections) {
+  /** `signal`: of a copy, which waits for no silent server any more when it is aborted. */
+  constructor(connections: NfsConnections, signal?: AbortSignal) {
     this.#connections = connections;
+    this.#patience = signal === undefined ? null : new Patience(signal);
   }
 
   #reach(name: string): Promise<Reached> {
@@ -51,7 +56,7 @@ export class NfsPlace implements Place {
   async #connect(name: string): Promise<Reached> {
     const { settings, path } = parseNfsUrl(name);
     const connection = await named({ syscall: 'connect', path: name }, () =>
-      this.#connections.acquire(settings, path, 'file'),
+      this.#connections.acquire(settings, path, 'file', this.#patience),
     );
     const root = new Walked(connection.protocol.root, '', null);
     return { url: new URL(name), path: `/${connection.rest}`, uid: settings.uid, connection, root };
@@ -77,7 +82,7 @@ export class NfsPlace implements Place {
   }
 
   #target(name: string): Promise<NfsTarget> {
-    return openNfsTarget(this.#connections, name, constants.O_RDONLY, {});
+    return openNfsTarget(this.#connections, name, constants.O_RDONLY, { patience: this.#patience });
   }
 
   async sizeOf(_name: string, _file: Readable, stats: Stats): Promise<number> {
@@ -118,7 +123,8 @@ export class NfsPlace implements Place {
     const { path, stats } = resolved;
     const { uid } = await this.#reach(path);
     const permissions = await permissionsFor(source, stats, uid === 0);
-    return beginNfsFile(this.#connections, path, stats !== null, permissions, source, settings);
+    const publishing = new NfsPublishing(this.#connections, { patience: this.#patience });
+    return beginNfsFile(publishing, path, stats !== null, permissions, source, settings);
   }
 
   /** By the server's own numbers, which a Stats rounds. */
@@ -142,5 +148,6 @@ export class NfsPlace implements Place {
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#reached.values()].map(async (reached) => (await reached).connection.release()));
+    this.#patience?.end();
   }
 }

@@ -1,9 +1,8 @@
 // A file on an NFS server as destination of a copy: its publication, its space, and copies that the server makes.
 import { DioriteError } from '../../base/errors.js';
 import { toFile } from '../../handle/open-nfs.js';
-import type { NfsConnections } from '../../targets/nfs/connections.js';
 import { NfsTarget } from '../../targets/nfs/nfs-target.js';
-import { NfsPublishing } from '../../targets/nfs/publish.js';
+import type { NfsPublishing } from '../../targets/nfs/publish.js';
 import { copyWithin } from '../../targets/nfs/server-copy.js';
 import { errnoOf } from '../../targets/nfs/status.js';
 import type { DataRange } from '../../transfer/target.js';
@@ -15,7 +14,7 @@ import type { Source } from '../source.js';
 
 /** `replace`: something is there under that name. Nobody else may read the file until it is published. */
 export async function beginNfsFile(
-  connections: NfsConnections,
+  publishing: NfsPublishing,
   path: string,
   replace: boolean,
   permissions: Permissions,
@@ -23,7 +22,7 @@ export async function beginNfsFile(
   settings: CopySettings,
 ): Promise<Published> {
   const { mode, owner } = permissions;
-  const publication = await new NfsPublishing(connections).begin(path, { mode, owner: owner ?? undefined, replace });
+  const publication = await publishing.begin(path, { mode, owner: owner ?? undefined, replace });
   const { target } = publication;
   return new Published({
     path,

@@ -1,6 +1,8 @@
 // Connections to servers, shared: one for each server, export and user of this process, closed by the last who lets go.
 import { DioriteError, errors } from '../../base/errors.js';
+import { impatient } from './impatient-protocol.js';
 import { type Connected, negotiate, type Version } from './negotiate.js';
+import type { Patience } from './patience.js';
 import type { NfsProtocol } from './protocol.js';
 import type { NfsSettings } from './settings.js';
 
@@ -79,16 +81,19 @@ export class NfsConnection {
   /** What of the path that was asked for lies below the protocol's root. */
   readonly rest: string;
   readonly #shared: Shared;
+  readonly #patience: Patience | null;
   #released: Promise<void> | null = null;
 
-  constructor(shared: Shared, rest: string) {
+  constructor(shared: Shared, rest: string, patience: Patience | null) {
     shared.addUser();
     this.#shared = shared;
     this.rest = rest;
+    this.#patience = patience;
   }
 
   get protocol(): NfsProtocol {
-    return this.#shared.protocol;
+    const { protocol } = this.#shared;
+    return this.#patience === null ? protocol : impatient(protocol, this.#patience);
   }
 
   /** What the protocol's root is called in URLs: '/' or '/export'. */
@@ -103,7 +108,7 @@ export class NfsConnection {
   /** Another share of it. */
   retain(): NfsConnection {
     if (this.isReleased) throw errors.make('ERR_DIORITE_CLOSED', `${this.protocol.server}: the connection is closed`);
-    return new NfsConnection(this.#shared, this.rest);
+    return new NfsConnection(this.#shared, this.rest, this.#patience);
   }
 
   /** Idempotent. Resolves when the connection is closed, if this was the last share. */
@@ -129,24 +134,53 @@ export class NfsConnections {
     return [...this.#shared.values()].reduce((sum, list) => sum + list.length, 0);
   }
 
-  /** `path` is a directory's, or a file's: then it is the directory that it lies in whose export is meant. */
-  async acquire(settings: NfsSettings, path: string, kind: 'directory' | 'file'): Promise<NfsConnection> {
+  /**
+   * `path` is a directory's, or a file's: then it is the directory that it lies in whose export is meant. `patience`: of
+   * whoever asks, now and by the connection.
+   */
+  acquire(
+    settings: NfsSettings,
+    path: string,
+    kind: 'directory' | 'file',
+    patience: Patience | null = null,
+  ): Promise<NfsConnection> {
+    if (patience === null) return this.#acquire(settings, path, kind, null);
+    return patience.wait(
+      () => this.#acquire(settings, path, kind, patience),
+      (connection) => connection.release(),
+    );
+  }
+
+  async #acquire(
+    settings: NfsSettings,
+    path: string,
+    kind: 'directory' | 'file',
+    patience: Patience | null,
+  ): Promise<NfsConnection> {
     const key = JSON.stringify(settings);
     const slash = path.lastIndexOf('/');
     const directory = kind === 'directory' || slash <= 0 ? path : path.slice(0, slash);
     for (;;) {
       const there = this.#shared.get(key)?.find((shared) => shared.covers(directory));
-      if (there !== undefined) return new NfsConnection(there, there.restOf(path));
+      if (there !== undefined) return new NfsConnection(there, there.restOf(path), patience);
       const connecting = this.#connecting.get(key);
       if (connecting === undefined) break;
       await unlessOfThePath(connecting);
     }
-    const connecting = this.#connect(key, settings, path, directory).finally(() => this.#connecting.delete(key));
+    const connecting = this.#connect(key, settings, path, directory, patience).finally(() =>
+      this.#connecting.delete(key),
+    );
     this.#connecting.set(key, connecting);
     return connecting;
   }
 
-  async #connect(key: string, settings: NfsSettings, path: string, directory: string): Promise<NfsConnection> {
+  async #connect(
+    key: string,
+    settings: NfsSettings,
+    path: string,
+    directory: string,
+    patience: Patience | null,
+  ): Promise<NfsConnection> {
     const connected = await negotiate(this.#versions, settings, path);
     const { protocol, rest } = connected;
     const rootPath = rootPathOf(path, rest);
@@ -155,7 +189,7 @@ export class NfsConnections {
     if (shared === undefined) shared = this.#add(key, list, connected, rootPath);
     else await protocol.close(); // another directory of an export that is connected already
     shared.note(directory);
-    return new NfsConnection(shared, rest);
+    return new NfsConnection(shared, rest, patience);
   }
 
   #add(key: string, list: Shared[], { protocol }: Connected, rootPath: string): Shared {

@@ -5,6 +5,7 @@ import type { NfsConnection, NfsConnections } from './connections.js';
 import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { openFile, toOpenFlags } from './open-file.js';
+import type { Patience } from './patience.js';
 import { parseNfsUrl } from './url.js';
 import { Place } from './walk.js';
 
@@ -17,6 +18,8 @@ export interface NfsOpenFileOptions {
   readonly mode?: number | string | undefined;
   /** How large a request is made, in bytes. Default: what the server likes best. */
   readonly requestBytes?: number | undefined;
+  /** Of whoever opens and uses it. */
+  readonly patience?: Patience | null | undefined;
 }
 
 /** A number, or a string of octal digits. */
@@ -48,14 +51,14 @@ export async function openNfsTarget(
   connections: NfsConnections,
   url: string | URL,
   flags: string | number | undefined,
-  { mode, requestBytes }: NfsOpenFileOptions,
+  { mode, requestBytes, patience }: NfsOpenFileOptions,
 ): Promise<NfsTarget> {
   const { settings, path } = parseNfsUrl(url);
   const name = new URL(url).href;
   const openFlags = toOpenFlags(flags, name);
   const bits = await createMode(mode);
   return named({ syscall: 'open', path: name }, async () => {
-    const connection = await connections.acquire(settings, path, 'file');
+    const connection = await connections.acquire(settings, path, 'file', patience ?? null);
     const { protocol, rest } = connection;
     try {
       const root = new Place(protocol.root, '', null);

@@ -7,6 +7,7 @@ import { isSame } from './looks.js';
 import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { createMode, urlOf } from './open.js';
+import type { Patience } from './patience.js';
 import type { FileHandle, NfsAttributes, NfsOpened, NfsProtocol } from './protocol.js';
 import { parseNfsUrl } from './url.js';
 import { localError, Place, walk } from './walk.js';
@@ -28,6 +29,8 @@ export interface NfsBeginOptions extends BeginOptions {
 
 export interface NfsPublishingOptions {
   readonly requestBytes?: number | undefined;
+  /** Of whoever publishes. */
+  readonly patience?: Patience | null | undefined;
 }
 
 /** Files of servers, by nfs:// URL. */
@@ -48,7 +51,7 @@ export class NfsPublishing implements Publishing {
     const { owner = null, replace = true, size = 0 } = options;
     const mode = options.mode ?? (await createMode(undefined));
     return named({ syscall: 'open', path: name }, async () => {
-      const connection = await this.#connections.acquire(settings, path, 'file');
+      const connection = await this.#connections.acquire(settings, path, 'file', this.#options.patience ?? null);
       try {
         const place = await placeFor(connection);
         await mustHaveRoom(connection.protocol, place.directory, size);

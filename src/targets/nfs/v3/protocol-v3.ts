@@ -20,6 +20,7 @@ import type {
 import type { Rpc } from '../rpc/call.js';
 import { PORTMAP_PORT } from '../rpc/portmap.js';
 import type { NfsSettings } from '../settings.js';
+import { COURTESY_MS, within } from '../within.js';
 import { Asker, timeoutError } from './asker.js';
 import { DataPath } from './data-path.js';
 import { Directories } from './directory.js';
@@ -207,7 +208,7 @@ export class ProtocolV3 implements NfsProtocol {
 
   async #close(): Promise<void> {
     await this.#rpc.close();
-    if (!this.isSilent) await this.#onClose();
+    if (!this.isSilent) await within(COURTESY_MS, this.#onClose());
   }
 }
 
