@@ -42,6 +42,7 @@ export type { Chunk, ChunkSource } from './streams/write-all.js';
 export type { WriteStream } from './streams/write-stream.js';
 export type { TransferOptions } from './transfer/options.js';
 export type { Outcome } from './transfer/outcome.js';
+export type { Chosen } from './transfer/pace.js';
 export type { DataRange, Holes, IoMode, Target } from './transfer/target.js';
 
 /**

@@ -16,6 +16,7 @@ import {
   REFLINK_WISHES,
   REQUEST_BYTES_MAX,
 } from '../copy/options.js';
+import type { Chosen } from '../transfer/pace.js';
 import { atLeast, countOf, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
@@ -122,12 +123,17 @@ export function describe(result: CopyResult): string {
     ...(pipedText(result) === '' ? [] : [['pipe', pipedText(result)] satisfies [string, string]]),
     ['engine', engineText(result)],
   ];
+  if (result.chosen !== null) rows.splice(2, 0, ['on the way', chosenText(result.chosen)]);
   if (result.requests > 0) rows.splice(2, 0, ['requests', requestsText(result)]);
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
   if (result.reflinkReason !== null) rows.push(['reflink', `no: ${result.reflinkReason}`]);
   rows.push(['verified', result.verified ? `yes, read back (${result.verifyIo})` : 'no (--verify)']);
   rows.push(['durable', result.stable ? 'yes' : 'no: the destination has no stable storage']);
   return `${formatRows(rows)}\n`;
+}
+
+function chosenText({ depth, requestBytes, why }: Chosen): string {
+  return `${depth} pieces of ${formatBytes(requestBytes)} (${why})`;
 }
 
 function timeText({ bytes, durationMs, cpuMs }: CopyResult | CopyAllResult): string {

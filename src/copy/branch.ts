@@ -7,7 +7,7 @@ import type { Checks } from './checks.js';
 import { CopyLedger } from './copy-ledger.js';
 import type { Destination, Shortcut } from './destination.js';
 import { Lane } from './lane.js';
-import type { CopySettings } from './options.js';
+import { ADAPTED_DEPTH_MAX, type CopySettings } from './options.js';
 import { refuseOverlap } from './overlap.js';
 import type { Place, Resolved } from './place.js';
 import type { Progress } from './progress.js';
@@ -111,7 +111,9 @@ export class Branch {
       const { size } = source;
       if (size !== undefined)
         await destination.reserve(size, () => piecesOf(cellsOf(source.data(), size, RESERVED_BYTES)));
-      this.#lane = new Lane(destination, settings.depth, this.ledger);
+      // One destination takes what there is: pieces are bounded where they are read.
+      const isAlone = this.#shared.count === 1 && settings.adapts;
+      this.#lane = new Lane(destination, isAlone ? ADAPTED_DEPTH_MAX : settings.depth, this.ledger);
     });
   }
 

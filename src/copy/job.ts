@@ -1,7 +1,9 @@
 // A copy being carried out: one reading of the source, a branch for each destination.
 import { defaultPool } from '../memory/pool.js';
+import type { Chosen } from '../transfer/pace.js';
 import { Branch, type Shared } from './branch.js';
 import { type Cell, cellsOf, filled } from './cells.js';
+import { type CopyPace, copyPace } from './copy-pace.js';
 import type { Destination } from './destination.js';
 import type { Lane } from './lane.js';
 import type { Resolved } from './place.js';
@@ -26,12 +28,15 @@ export class Job {
   #dataBytes = 0;
   #bytes: number;
   #stagedReason: string | null = null;
+  readonly #pace: CopyPace;
+  #pumped = false;
 
   constructor(named: readonly Named[], common: Omit<Shared, 'count'>) {
     const shared = { ...common, count: named.length };
     this.#named = named;
     this.#shared = shared;
     this.#bytes = shared.source.size ?? 0;
+    this.#pace = copyPace(shared.settings, shared.source.size, named.length);
     this.branches = named.map(({ path }) => new Branch(path, shared));
   }
 
@@ -43,6 +48,12 @@ export class Job {
   /** How much of it was data, as far as it was moved. */
   get dataBytes(): number {
     return this.#dataBytes;
+  }
+
+  /** How many pieces of what size were on the way. Null: none was. */
+  get chosen(): Chosen | null {
+    const { pace, fixed } = this.#pace;
+    return this.#pumped ? (pace?.chosen ?? fixed) : null;
   }
 
   /** Never rejects: each branch ends published, or with its failure and nothing left of it. */
@@ -109,6 +120,7 @@ export class Job {
   async #pump(lanes: readonly Lane[]): Promise<void> {
     const { source, settings, checks } = this.#shared;
     if (await this.#splice()) return;
+    this.#pumped = true;
     const common = {
       lanes,
       pool: defaultPool(),
@@ -135,6 +147,7 @@ export class Job {
     const freshReadsZero = this.branches.every(({ destination }) => destination?.freshReadsZero !== false);
     await pump({
       ...common,
+      pace: this.#pace.pace,
       reader: source,
       cells: freshReadsZero ? data : filled(data, size),
       ...memoryFor(size, settings.requestBytes, slots),

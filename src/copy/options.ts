@@ -1,6 +1,7 @@
 // What copy() takes and gives, and the check of it: before anything is opened.
 import { type DioriteError, errors } from '../base/errors.js';
 import { isPowerOfTwo, PAGE_SIZE, toOffset } from '../base/integers.js';
+import type { Chosen } from '../transfer/pace.js';
 import type { IoMode } from '../transfer/target.js';
 
 export type Path = string | Buffer | URL;
@@ -26,6 +27,8 @@ export const DESTINATIONS_MAX = 256;
  */
 export const DEFAULT_DEPTH = 4;
 export const DEFAULT_REQUEST_BYTES: number = 4 * 1024 * 1024;
+/** So far a copy goes where nobody asks for a depth, or a size: 32 MiB of memory. */
+export const ADAPTED_DEPTH_MAX = 8;
 export const DEPTH_MAX = 256;
 export const REQUEST_BYTES_MAX: number = 64 * 1024 * 1024;
 /** depth × requestBytes: the memory of a copy to one destination. To several, a copy takes up to twice that in all. */
@@ -44,9 +47,9 @@ export interface CopyOptions {
   readonly force?: boolean;
   /** Read the destination back past the page cache, before it is published, and compare. Default: false. */
   readonly verify?: boolean;
-  /** How many pieces are on the way at a time. */
+  /** How many pieces are on the way at a time. Default: 4, and in long copies to one destination what moves the most. */
   readonly depth?: number;
-  /** How large a piece, and the largest request, is: a power of two from 4096 on. */
+  /** How large a piece, and the largest request, is: a power of two from 4096 on. Default: 4 MiB. */
   readonly requestBytes?: number;
   /**
    * `never` (the default): bytes are moved, and the copy has blocks of its own. `auto`: on XFS with reflink, on btrfs and
@@ -90,6 +93,8 @@ export interface CopyResult {
   readonly engine: string;
   /** Why it is not `uring`; null: it is. */
   readonly engineReason: string | null;
+  /** How many pieces of what size were on the way, in the end, and why. Null: no bytes passed through memory. */
+  readonly chosen: Chosen | null;
   /** Why bytes were moved though `reflink: 'auto'` was asked; null: they were not, or it was not. */
   readonly reflinkReason: string | null;
   readonly verified: boolean;
@@ -140,6 +145,8 @@ export interface CopyAllResult {
   readonly readRequests: number;
   /** How it was read; `clone`: it was not. */
   readonly io: IoMode;
+  /** As in CopyResult. */
+  readonly chosen: Chosen | null;
   /** One for each destination, in the order in which they were given. */
   readonly destinations: readonly (DestinationDone | DestinationFailed)[];
   /** How many of them were not written. */
@@ -155,6 +162,8 @@ export interface CopySettings {
   readonly reflink: ReflinkWish;
   readonly depth: number;
   readonly requestBytes: number;
+  /** Neither was asked for. */
+  readonly adapts: boolean;
   readonly io: IoWish;
   readonly engine: EngineWish;
   readonly signal: AbortSignal | undefined;
@@ -214,6 +223,7 @@ export function toSettings(options: CopyOptions): CopySettings {
     reflink: toChoice(options.reflink, 'options.reflink', REFLINK_WISHES, 'never'),
     depth,
     requestBytes,
+    adapts: options.depth === undefined && options.requestBytes === undefined,
     io: toChoice(options.io, 'options.io', IO_WISHES, 'prefer-direct'),
     engine: toChoice(options.engine, 'options.engine', ENGINE_WISHES, 'auto'),
     signal: toSignal(options.signal),

@@ -105,6 +105,55 @@ test('all bytes arrive; reads and writes are issued in file order, and no more t
   assert.equal(pool.leased, 0);
 });
 
+test('with a pace there are as many pieces on the way as it says, from cell to cell, and its memory comes back', async () => {
+  for (const depths of [
+    [2, 6],
+    [6, 2],
+    [3, 8, 2, 5],
+    [1, 1],
+  ]) {
+    const stage = new Stage();
+    const pool = new Pool({ bytesMax: 1024 * 1024 });
+    let users = 0;
+    let answers = 0;
+    let most = 0;
+    const pace = {
+      get depth() {
+        return depths[Math.floor((answers * depths.length) / COUNT)] ?? depths[0] ?? 1;
+      },
+      used: (by: 1 | -1) => {
+        users += by;
+      },
+      answered: (bytes: number) => {
+        answers++;
+        assert(bytes > 0 && bytes <= CELL);
+        most = Math.max(most, pool.leased);
+      },
+    };
+    await pump(inputFor(stage, { pool, pace, depth: depths[0] ?? 1, lanes: [laneOf(stage.sink(), 8)] }));
+    assert.deepEqual(stage.written, stage.source);
+    assert.deepEqual(stage.issued('write'), IN_ORDER);
+    assert.equal(answers, COUNT);
+    assert.equal(users, 0);
+    assert.equal(stage.inFlightMost, Math.max(...depths));
+    assert(most <= CELL * Math.max(...depths));
+    assert.equal(pool.leased, 0);
+  }
+});
+
+test('a pool that has no more memory keeps a pace from growing, and a failure ends all its slots', async () => {
+  const stage = new Stage();
+  const pool = new Pool({ bytesMax: 8 * CELL });
+  const pace = { depth: 8, used: () => {}, answered: () => {} };
+  await pump(inputFor(stage, { pool, pace, depth: 2, lanes: [laneOf(stage.sink(), 8)] }));
+  assert.equal(stage.inFlightMost, 4);
+  assert.equal(pool.leased, 0);
+  const failing = new Stage();
+  failing.failReadAt = 20;
+  await assert.rejects(pump(inputFor(failing, { pool, pace, lanes: [laneOf(failing.sink(), 8)] })), /no read/);
+  assert.equal(pool.leased, 0);
+});
+
 test('a sequential sink gets the next write when the last one is done', async () => {
   const stage = new Stage();
   await pump(inputFor(stage, { lanes: [laneOf(stage.sink(true))] }));

@@ -2,6 +2,7 @@
 import { errors } from '../base/errors.js';
 import { alignUp, PAGE_SIZE } from '../base/integers.js';
 import type { Lease, Pool } from '../memory/pool.js';
+import type { Pace } from '../transfer/pace.js';
 import type { Cell } from './cells.js';
 import type { Lane } from './lane.js';
 
@@ -24,8 +25,10 @@ export interface PumpInput {
   /** None: everything is read, and nothing is written. */
   readonly lanes: readonly Lane[];
   readonly pool: Pool;
-  /** How many slots there are: what all lanes together may hold of memory. */
+  /** How many slots there are: what all lanes together may hold of memory. With a pace: at first. */
   readonly depth: number;
+  /** How many there are from then on. */
+  readonly pace?: Pick<Pace, 'depth' | 'used' | 'answered'> | null | undefined;
   readonly cellBytes: number;
   /** The largest cell that comes; a small file needs no more memory than it has bytes. */
   readonly leaseBytes: number;
@@ -51,17 +54,63 @@ export interface PumpInput {
 class Pump {
   readonly #input: PumpInput;
   #failure: { readonly error: unknown } | null = null;
+  /** All slots that ever were; those that ended for the pace's sake have left their memory in `#idle`. */
+  readonly #slots: Promise<void>[] = [];
+  readonly #idle: Lease[] = [];
+  readonly #more: Lease[] = [];
+  #busy = 0;
 
   constructor(input: PumpInput) {
     this.#input = input;
   }
 
   async run(leases: readonly Lease[]): Promise<void> {
-    // Each slot settles by itself: when this is done, nothing is in flight any more, whatever happened.
-    await Promise.all(leases.map((lease) => this.#slot(lease)));
-    await this.#input.cells.return();
-    for (const lane of this.#input.lanes) lane.end('stopped');
+    const { pace, cells, lanes } = this.#input;
+    pace?.used(1);
+    try {
+      for (const lease of leases) this.#begin(lease);
+      // Each slot settles by itself: when this is done, nothing is in flight any more, whatever happened. There may come
+      // more while it is waited for.
+      for (const slot of this.#slots) await slot;
+    } finally {
+      pace?.used(-1);
+      for (const lease of this.#more) lease.release();
+    }
+    await cells.return();
+    for (const lane of lanes) lane.end('stopped');
     if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  #begin(lease: Lease): void {
+    this.#busy++;
+    this.#slots.push(this.#slot(lease));
+  }
+
+  /** After a cell was moved: as many slots as the pace says. False: this one is too many. */
+  #keepsPace(lease: Lease, bytes: number): boolean {
+    const { pace } = this.#input;
+    if (pace == null) return true;
+    pace.answered(bytes, performance.now());
+    if (this.#busy > pace.depth) {
+      this.#busy--;
+      this.#idle.push(lease);
+      return false;
+    }
+    while (this.#busy < pace.depth) {
+      const more = this.#idle.pop() ?? this.#lease();
+      if (more === null) break;
+      this.#begin(more);
+    }
+    return true;
+  }
+
+  /** Null: what there is of the pool is for others. */
+  #lease(): Lease | null {
+    const { pool, leaseBytes } = this.#input;
+    if (this.#busy >= mostLeases(pool, leaseBytes)) return null;
+    const lease = pool.lease(leaseBytes);
+    if (lease !== null) this.#more.push(lease);
+    return lease;
   }
 
   /** False once the copy was aborted, or what is everyone's failed, or each lane: nothing new is started then. */
@@ -77,6 +126,7 @@ class Pump {
         const { done, value: cell } = await this.#input.cells.next();
         if (done === true) return this.#allTaken();
         await this.#move(cell, lease);
+        if (!this.#keepsPace(lease, cell.length)) return;
       }
     } catch (error) {
       this.#failure ??= { error };
@@ -117,12 +167,17 @@ export function allFailed(lanes: readonly Lane[]): boolean {
   return lanes.length > 0 && lanes.every(({ failure }) => failure !== null);
 }
 
+/** Half of the pool is left to others. */
+function mostLeases(pool: Pool, bytes: number): number {
+  return Math.max(1, Math.floor(pool.stats.bytesMax / 2 / bytes));
+}
+
 /**
  * Up to `count` leases: as many as there is room for, but half of the pool is left to others. Cells are whole pages of
  * page-aligned memory, which need no staging: nothing here waits for the pool while it holds some of it.
  */
 function leaseSome(pool: Pool, bytes: number, count: number): Lease[] {
-  const most = Math.max(1, Math.min(count, Math.floor(pool.stats.bytesMax / 2 / bytes)));
+  const most = Math.min(count, mostLeases(pool, bytes));
   const leases: Lease[] = [];
   while (leases.length < most) {
     const lease = pool.lease(bytes);

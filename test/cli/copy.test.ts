@@ -77,6 +77,7 @@ test('--json prints one object with everything in it', async (t) => {
     'averageRequestBytes',
     'bufferedBytes',
     'bytes',
+    'chosen',
     'copiedBytes',
     'cpuMs',
     'destination',

@@ -38,6 +38,7 @@ test('--json prints one object with a row for each destination', async (t) => {
   const result = JSON.parse(stdout);
   assert.deepEqual(Object.keys(result).sort(), [
     'bytes',
+    'chosen',
     'cpuMs',
     'destinations',
     'durationMs',
