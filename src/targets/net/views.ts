@@ -22,6 +22,17 @@ export function gatherViews(segments: SegmentList, bytes: number, into: Uint8Arr
   }
 }
 
+/** Copies bytes into the segments' memory, from its start. Throws ERR_DIORITE_DETACHED. */
+export function copyInto(segments: SegmentList, bytes: Uint8Array): void {
+  const views: Uint8Array[] = [];
+  gatherViews(segments, bytes.length, views);
+  let at = 0;
+  for (const view of views) {
+    view.set(bytes.subarray(at, at + view.length));
+    at += view.length;
+  }
+}
+
 /** A Buffer, since a socket makes one of any other view. */
 function wholeOf(buffer: ArrayBufferLike): Buffer<ArrayBufferLike> {
   try {

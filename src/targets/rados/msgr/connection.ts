@@ -8,6 +8,7 @@
 //          call.place(front, bytes)      where the data of its reply goes
 //          call.replied(front, data)     once, unless the connection is lost before
 //      user.lost(error)                                         // once; no memory is touched any more, no call is answered
+//      connection.sendAgain(call)                               // a daemon may drop a call, and say so in its own way
 //      connection.abandon(call)                                 // its memory is free again when this returns
 //
 // Nothing is sent again here, and nothing is bounded but time and bytes: how many calls go out is their owner's to say.
@@ -147,6 +148,16 @@ export class Connection {
     this.#watch();
   }
 
+  has(call: Call): boolean {
+    return this.#calls.get(call.tid) === call;
+  }
+
+  /** Once more, for a daemon that dropped it: the first answer counts. */
+  sendAgain(call: Call): void {
+    assert(this.has(call), 'what is sent again was sent');
+    this.post(call);
+  }
+
   /** A message that has no answer. */
   post(message: OutgoingMessage): void {
     this.#queue.push(message);
@@ -162,8 +173,6 @@ export class Connection {
   abandon(call: Call): boolean {
     if (this.#calls.get(call.tid) !== call) return true;
     this.#forget(call);
-    const at = this.#queue.indexOf(call, this.#queueAt);
-    if (at >= 0) this.#queue.splice(at, 1);
     if (!this.#sender.isAt(call) && !this.#receiver.isAt(call.tid)) return true;
     this.destroy();
     return false;
@@ -255,14 +264,17 @@ export class Connection {
 
   #next(): OutgoingMessage | null {
     if (!this.#handshake.isReady) return null;
-    const message = this.#queue[this.#queueAt];
-    if (message === undefined) {
-      this.#queue.length = 0;
-      this.#queueAt = 0;
-      return null;
+    for (;;) {
+      const message = this.#queue[this.#queueAt];
+      if (message === undefined) {
+        this.#queue.length = 0;
+        this.#queueAt = 0;
+        return null;
+      }
+      this.#queueAt++;
+      // One that was given up, or answered meanwhile, has no memory any more.
+      if (message.tid === 0 || this.#calls.get(message.tid) === message) return message;
     }
-    this.#queueAt++;
-    return message;
   }
 
   #forget(call: Call): void {
