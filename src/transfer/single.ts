@@ -8,13 +8,13 @@ import { assert } from '../base/assert.js';
 import type { DioriteError } from '../base/errors.js';
 import { hostPages } from '../memory/pages.js';
 import type { Direction } from '../plan/limits.js';
-import { fillWhole, isWhole } from '../plan/whole.js';
 import { isStable, type TransferOptions } from './options.js';
 import { type How, type Outcome, sharedHow } from './outcome.js';
 import type { Request, RequestOwner, Short } from './request.js';
 import { recycleRequest, takeRequest } from './request-pool.js';
 import type { Target } from './target.js';
 import { adoptRequest } from './transfer.js';
+import { fillWhole, isWhole } from './whole.js';
 
 const IDLE_MAX = 512;
 

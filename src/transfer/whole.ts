@@ -1,6 +1,6 @@
 // A range that is one request just as its memory lies: it is known without a planner, and nothing is made for it.
-import type { Direction, Limits } from './limits.js';
-import type { PlannedRequest } from './request.js';
+import type { Direction, Limits } from '../plan/limits.js';
+import type { PlannedRequest } from '../plan/request.js';
 
 /**
  * Whether the planner would make one direct request, of one segment that is not staged, of a range whose memory is one

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { IovIter } from '../iter/iov-iter.js';
-import type { Direction, Limits } from './limits.js';
-import { Planner } from './planner.js';
-import { PlannedRequest } from './request.js';
+import type { Direction, Limits } from '../plan/limits.js';
+import { Planner } from '../plan/planner.js';
+import { PlannedRequest } from '../plan/request.js';
 import { fillWhole, isWhole } from './whole.js';
 
 const buffer = new ArrayBuffer(64 * 1024);
