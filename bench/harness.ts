@@ -53,6 +53,8 @@ export interface Plot {
   readonly xLabel: string;
   readonly xUnit: 'count' | 'bytes';
   readonly yLabel: string;
+  /** From 0 on, unless said otherwise; `log` for what spans powers of ten. */
+  readonly yScale?: 'log';
   /** The first is ours unless `CaseResult.ours` says otherwise. */
   readonly curves: readonly Curve[];
 }

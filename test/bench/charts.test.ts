@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Box } from '../../bench/report/svg/canvas.js';
 import { type Picture, WIDTH } from '../../bench/report/svg/frame.js';
-import { apart, tickStep } from '../../bench/report/svg/lines.js';
+import { apart } from '../../bench/report/svg/lines.js';
 import { textWidth, wrapped } from '../../bench/report/svg/measure.js';
+import { scaleOf, tickStep } from '../../bench/report/svg/scale.js';
 import { drawAll, sectionsOf } from '../../bench/report/write.js';
 import { readStore } from '../../bench/store.js';
 import { needs } from '../support/needs.js';
@@ -129,6 +130,23 @@ describe('the parts', () => {
 
   it('ticks are 1, 2 or 5 times a power of ten', () => {
     assert.deepEqual([4.1, 9, 26, 70_300, 0.4].map(tickStep), [1, 2, 10, 20_000, 0.1]);
+  });
+
+  it('a scale begins at 0, or, by powers of ten, around what there is', () => {
+    const points = [3, 900].map((median, x) => ({ x: x + 1, median, min: median, max: median }));
+    const plot = {
+      name: '',
+      title: '',
+      xLabel: '',
+      xUnit: 'count',
+      yLabel: '',
+      curves: [{ name: '', points }],
+    } as const;
+    assert.deepEqual(scaleOf(plot).ticks, [0, 200, 400, 600, 800, 1000]);
+    const log = scaleOf({ ...plot, yScale: 'log' });
+    assert.deepEqual(log.ticks, [2, 5, 10, 20, 50, 100, 200, 500, 1000]);
+    assert.equal(log.part(2), 0);
+    assert.ok(Math.abs(log.part(1000) - 1) < 1e-9 && log.part(0) >= 0);
   });
 
   it('text is broken between words, and what is left over ends in an ellipsis', () => {

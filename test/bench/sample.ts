@@ -76,6 +76,7 @@ function randomPlot(random: Random, name: string): Plot {
     xLabel: words(random, 5),
     xUnit: random.below(2) === 0 ? 'bytes' : 'count',
     yLabel: words(random, 12),
+    ...(random.below(2) === 0 ? { yScale: 'log' as const } : {}),
     curves: Array.from({ length: 1 + random.below(6) }, () => ({
       name: words(random, 8),
       points: Array.from({ length: places }, (_, i) => {

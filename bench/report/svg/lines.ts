@@ -5,11 +5,11 @@ import { bytes, short } from '../numbers.js';
 import { Canvas, type Tone } from './canvas.js';
 import { foot, head, MARGIN, type Picture, WIDTH } from './frame.js';
 import { textWidth, wrapped } from './measure.js';
+import { scaleOf } from './scale.js';
 
 const HEIGHT = 340;
 const NAME_MOST = 190;
 const LINE = 16;
-const TICKS = 5;
 const MARK = 4.5;
 
 interface Area {
@@ -19,13 +19,6 @@ interface Area {
   readonly bottom: number;
   readonly x: (value: number) => number;
   readonly y: (value: number) => number;
-}
-
-/** 1, 2 or 5 times a power of ten, so that few of them reach `most`. */
-export function tickStep(most: number): number {
-  const rough = most / TICKS;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
 }
 
 const SHAPES: readonly ((x: number, y: number) => string)[] = [
@@ -84,8 +77,8 @@ function drawX(canvas: Canvas, plot: Plot, area: Area, places: readonly number[]
   canvas.text((area.left + area.right) / 2, area.bottom + 42, plot.xLabel, { size: 13, anchor: 'middle' });
 }
 
-function drawY(canvas: Canvas, area: Area, step: number, most: number): void {
-  for (let value = 0; value <= most * 1.0001; value += step) {
+function drawY(canvas: Canvas, area: Area, ticks: readonly number[]): void {
+  for (const value of ticks) {
     const y = area.y(value);
     canvas.line(area.left, y, area.right, y, 'grid');
     canvas.text(area.left - 10, y + 4, short(value), { size: 12, tone: 'muted', anchor: 'end' });
@@ -141,15 +134,11 @@ export function lineChart(plot: Plot, result: Recorded): Picture | undefined {
   if (least === undefined || most === undefined || least === most) return undefined;
   const canvas = new Canvas(WIDTH);
   const top = head(canvas, plot.title, `${plot.yLabel} · medians, marks from the lowest to the highest run`) + 10;
-  const highest = Math.max(
-    ...measured.curves.flatMap(({ points }) => points.map(({ max, median }) => Math.max(max, median))),
-  );
-  const step = tickStep(highest);
-  const yMost = Math.ceil(highest / step) * step;
+  const scale = scaleOf(measured);
   const all = styled(measured, result);
   const names = all.flatMap(({ curve }) => wrapped(curve.name, NAME_MOST, 13, 2));
   const right = WIDTH - MARGIN - 16 - Math.max(...names.map((name) => textWidth(name, 13)));
-  const left = MARGIN + 10 + Math.max(...[0, yMost / 2, yMost, step].map((value) => textWidth(short(value), 12)));
+  const left = MARGIN + 10 + Math.max(...scale.ticks.map((value) => textWidth(short(value), 12)));
   const inset = 18;
   const logs = Math.log2(most / least);
   const area: Area = {
@@ -158,9 +147,9 @@ export function lineChart(plot: Plot, result: Recorded): Picture | undefined {
     top,
     bottom: top + HEIGHT,
     x: (value) => left + inset + (Math.log2(value / least) / logs) * (right - left - 2 * inset),
-    y: (value) => top + HEIGHT - (value / yMost) * HEIGHT,
+    y: (value) => top + HEIGHT - scale.part(value) * HEIGHT,
   };
-  drawY(canvas, area, step, yMost);
+  drawY(canvas, area, scale.ticks);
   drawX(canvas, measured, area, places);
   for (const each of [...all].reverse()) drawCurve(canvas, each, area);
   drawNames(canvas, all, area);
