@@ -15,8 +15,8 @@ const REQUEST_BYTES = 8192;
 /** In tenths of a second. */
 const TIMEO = '6';
 const TIMEOUT_MS = 600;
-/** Beside the timeout itself: what an idle machine needs, ten times. */
-const SLACK_MS = 2000;
+/** Beside the timeout itself, of a machine that has much else to do: what is told late is told from what hangs. */
+const SLACK_MS = 20_000;
 
 interface Bench {
   readonly server: MockServer;
