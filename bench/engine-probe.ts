@@ -9,6 +9,7 @@ import { loadAddon } from '../src/memory/addon.js';
 import { SegmentList } from '../src/plan/request.js';
 import { type Engine, Op, type Operation } from '../src/targets/file/engines/engine.js';
 import { PoolEngine } from '../src/targets/file/engines/pool.js';
+import { RegisteredBuffers } from '../src/targets/file/engines/registered.js';
 import { openRing } from '../src/targets/file/engines/ring-setup.js';
 import { UringEngine } from '../src/targets/file/engines/uring.js';
 
@@ -127,7 +128,8 @@ const addressOf = (buffer: ArrayBufferLike): number => {
 const { buffer } = addon.regionCreate(depth * BLOCK_BYTES);
 const opened = openRing(addon, 256);
 if ('reason' in opened) throw new Error(opened.reason);
-const uring = new UringEngine(opened.ring, addon, addressOf);
+const buffers = new RegisteredBuffers(opened.native, addressOf, () => opened.ring.unsubmitted > 0);
+const uring = new UringEngine(opened.ring, addon, addressOf, buffers);
 const threads = new PoolEngine(addon, addressOf, Math.max(depth, 64));
 await measure(uring, buffer); // warm: the file's first touch, the compiler
 

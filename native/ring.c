@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,7 +33,29 @@
 #define REGISTER_SYNC_CANCEL 24
 #define CANCEL_ALL_OF_ANY ((1u << 0) | (1u << 2))
 
+// IORING_REGISTER_BUFFERS2 and _BUFFERS_UPDATE, Linux 5.13, and IORING_RSRC_REGISTER_SPARSE, 5.19.
+#define REGISTER_BUFFERS2 15
+#define REGISTER_BUFFERS_UPDATE 16
+#define REGISTER_SPARSE (1u << 0)
+
 #define PROBE_OPS 256
+
+struct rsrc_register {
+  uint32_t nr;
+  uint32_t flags;
+  uint64_t resv2;
+  uint64_t data;
+  uint64_t tags;
+};
+
+struct rsrc_update2 {
+  uint32_t offset;
+  uint32_t resv;
+  uint64_t data;
+  uint64_t tags;
+  uint32_t nr;
+  uint32_t resv2;
+};
 
 struct sync_cancel {
   uint64_t addr;
@@ -259,6 +282,50 @@ static napi_value js_probe(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// An empty table of registered buffers. Its entries go with the ring.
+static napi_value js_buffers(napi_env env, napi_callback_info info) {
+  napi_value argv[1], result = NULL;
+  void *data;
+  uint32_t count;
+  if (!diorite_args_data(env, info, 1, argv, &data) || !diorite_get_u32(env, argv[0], "count", &count)) return NULL;
+  struct ring *ring = data;
+  struct rsrc_register table;
+  memset(&table, 0, sizeof table);
+  table.nr = count;
+  table.flags = REGISTER_SPARSE;
+  int done = ring->closed ? -EBADF : sys_register(ring->fd, REGISTER_BUFFERS2, &table, sizeof table);
+  if (!ring->closed && done < 0) done = -errno;
+  napi_create_int32(env, done, &result);
+  return result;
+}
+
+// The kernel pins the pages now, and lets go of those that were there when nothing in flight uses them any more. Null:
+// empty again. What was pinned stays what it was though the memory were mapped anew: only for memory that never is.
+static napi_value js_set_buffer(napi_env env, napi_callback_info info) {
+  napi_value argv[2], result = NULL;
+  void *data, *memory = NULL;
+  size_t bytes = 0;
+  uint32_t index;
+  if (!diorite_args_data(env, info, 2, argv, &data) || !diorite_get_u32(env, argv[0], "index", &index)) return NULL;
+  napi_valuetype type;
+  if (napi_typeof(env, argv[1], &type) != napi_ok) return NULL;
+  if (type != napi_null && napi_get_arraybuffer_info(env, argv[1], &memory, &bytes) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "The \"buffer\" argument must be an ArrayBuffer or null");
+    return NULL;
+  }
+  struct ring *ring = data;
+  struct iovec vector = {.iov_base = memory, .iov_len = bytes};
+  struct rsrc_update2 update;
+  memset(&update, 0, sizeof update);
+  update.offset = index;
+  update.data = (uint64_t)(uintptr_t)&vector;
+  update.nr = 1;
+  int done = ring->closed ? -EBADF : sys_register(ring->fd, REGISTER_BUFFERS_UPDATE, &update, sizeof update);
+  if (!ring->closed && done < 0) done = -errno;
+  napi_create_int32(env, done, &result);
+  return result;
+}
+
 static napi_value js_close(napi_env env, napi_callback_info info) {
   void *data;
   if (diorite_args_data(env, info, 0, NULL, &data)) ring_shut(data);
@@ -351,6 +418,8 @@ static bool ring_describe(napi_env env, struct ring *ring, const struct io_uring
          diorite_set_number(env, *object, "cqEntries", params->cq_entries) == napi_ok &&
          set_function(env, *object, "enter", js_enter, ring) && set_function(env, *object, "hold", js_hold, ring) &&
          set_function(env, *object, "cancel", js_cancel, ring) &&
+         set_function(env, *object, "buffers", js_buffers, ring) &&
+         set_function(env, *object, "setBuffer", js_set_buffer, ring) &&
          set_function(env, *object, "probe", js_probe, ring) && set_function(env, *object, "close", js_close, ring);
 }
 

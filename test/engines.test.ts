@@ -11,6 +11,7 @@ import { SegmentList } from '../src/plan/request.js';
 import { type Engine, Op, type Operation, RWF_DSYNC } from '../src/targets/file/engines/engine.js';
 import { NodeFsEngine } from '../src/targets/file/engines/node-fs.js';
 import { PoolEngine } from '../src/targets/file/engines/pool.js';
+import { RegisteredBuffers } from '../src/targets/file/engines/registered.js';
 import { openRing, SETUP_FLAGS } from '../src/targets/file/engines/ring-setup.js';
 import { UringEngine } from '../src/targets/file/engines/uring.js';
 import { withSeed } from './support/random.js';
@@ -41,8 +42,9 @@ function uring(name: string, flags: number): Kind {
       if (addon === null) return 'needs the addon';
       const opened = openRing(addon, depth, [flags]);
       if ('reason' in opened) return opened.reason;
-      const { ring } = opened;
-      return { engine: new UringEngine(ring, addon, addressOf), close: () => ring.close() };
+      const { ring, native } = opened;
+      const buffers = new RegisteredBuffers(native, addressOf, () => ring.unsubmitted > 0);
+      return { engine: new UringEngine(ring, addon, addressOf, buffers), close: () => ring.close() };
     },
   };
 }

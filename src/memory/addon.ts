@@ -101,6 +101,13 @@ export interface NativeRing {
   cancel(low: number, high: number): number;
   /** Opcodes that the kernel supports: one byte each, 1 if supported. */
   probe(): Uint8Array;
+  /** An empty table of so many registered buffers, once per ring: Linux 5.19. 0 or −errno. */
+  buffers(count: number): number;
+  /**
+   * Pins all of the buffer as entry `index` of the table, which READ_FIXED and WRITE_FIXED then name; null empties the
+   * entry, and the pages are let go of when nothing in flight uses them. −errno: ENOMEM beyond RLIMIT_MEMLOCK.
+   */
+  setBuffer(index: number, buffer: ArrayBuffer | null): number;
   /** Waits until nothing is in flight, then unmaps and closes. At worker exit the same happens by itself. */
   close(): void;
 }

@@ -22,6 +22,13 @@ const regions = new WeakMap<ArrayBufferLike, Region>();
  */
 const handles = new WeakMap<ArrayBufferLike, object>();
 
+const goneListeners: ((buffer: ArrayBufferLike) => void)[] = [];
+
+/** Calls back whenever a region is disposed of, before its buffer is detached: for who has pinned its pages. */
+export function onRegionGone(listener: (buffer: ArrayBufferLike) => void): void {
+  goneListeners.push(listener);
+}
+
 /** The region whose memory the buffer is, if it is one. */
 export function regionOf(buffer: ArrayBufferLike): Region | undefined {
   return regions.get(buffer);
@@ -92,6 +99,7 @@ export class Region {
     if (this.#disposed) return;
     this.#disposed = true;
     regions.delete(this.#memory.buffer);
+    for (const gone of goneListeners) gone(this.#memory.buffer);
     if (!this.detached) this.#memory.detach();
   }
 

@@ -67,7 +67,7 @@ export class Single implements RequestOwner {
     const { buffer } = memory;
     const byteOffset = memory.byteOffset + memoryOffset;
     const limits = target.limitsAt(offset, direction);
-    // Never NaN: -1 where it is not known, and so for what is detached.
+    // Below 0 where it is not known, and of what is detached.
     const inPage = hostPages().offsetInPage(buffer);
     const isKnown = inPage >= 0 && byteOffset + bytes <= buffer.byteLength;
     if (!isWhole(limits, direction, offset, bytes, isKnown ? inPage + byteOffset : -1)) return 'not one';

@@ -4,6 +4,7 @@ import type { NativeRing } from '../../src/memory/addon.js';
 
 const SQ_AT = 0;
 const CQ_AT = 16;
+const CQ_FLAGS_AT = 24;
 const HEADER_WORDS = 32;
 const SQE_WORDS = 16;
 
@@ -38,6 +39,11 @@ export class FakeRing implements NativeRing {
   readonly #sqes: Uint32Array;
   readonly #cqesAt: number;
 
+  /** As of a device that is done before the call returns: what each enter takes is posted by it, with this result. */
+  prompt: number | null = null;
+  /** How often the eventfd would have been signalled. */
+  signals = 0;
+
   constructor(sqEntries: number, cqEntries: number, first = 0) {
     this.sqEntries = sqEntries;
     this.cqEntries = cqEntries;
@@ -55,6 +61,7 @@ export class FakeRing implements NativeRing {
     this.sqOffsets = at(SQ_AT, arrayAt);
     this.cqOffsets = at(CQ_AT, 0);
     this.cqOffsets[5] = this.#cqesAt * 4;
+    this.cqOffsets[6] = CQ_FLAGS_AT * 4;
     for (const word of [SQ_AT, SQ_AT + 1, CQ_AT, CQ_AT + 1]) this.#words[word] = first;
   }
 
@@ -62,7 +69,8 @@ export class FakeRing implements NativeRing {
   readonly cqEntries: number;
 
   enter(toSubmit: number, _minComplete: number, flags: number): number {
-    if (flags !== 0) return 0;
+    if (toSubmit === 0) return 0;
+    assert.equal(flags !== 0, this.#word(CQ_FLAGS_AT) !== 0, 'who looks at once is not signalled');
     this.enters.push(toSubmit);
     const scripted = this.script.shift() ?? toSubmit;
     if (scripted < 0) return scripted;
@@ -72,6 +80,7 @@ export class FakeRing implements NativeRing {
     for (let i = 0; i < scripted; i++) this.#take((head + i) >>> 0);
     this.#words[SQ_AT] = head + scripted;
     this.onEnter();
+    if (this.prompt !== null) this.postAll(this.prompt);
     return scripted;
   }
 
@@ -94,11 +103,21 @@ export class FakeRing implements NativeRing {
     this.#words[at + 1] = sqe.generation;
     this.#signed[at + 2] = result;
     this.#words[CQ_AT + 1] = tail + 1;
+    if (this.#word(CQ_FLAGS_AT) === 0) this.signals++;
   }
 
   /** Completes everything that was taken. */
   postAll(result: number): void {
     while (this.taken.length > 0) this.post(this.taken[0], result);
+  }
+
+  /** As a kernel before 5.19. */
+  buffers(): number {
+    return -22;
+  }
+
+  setBuffer(): number {
+    return -22;
   }
 
   hold(held: boolean): void {

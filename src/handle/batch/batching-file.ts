@@ -122,19 +122,24 @@ function errorOfAll(batch: Batch): Error {
 
 function checkOptions(options: unknown, direction: Direction): WriteBatchOptions {
   if (typeof options !== 'object' || options === null) throw errors.invalidType('options', 'an object', options);
+  if (options === NO_OPTIONS) return NO_OPTIONS;
   for (const name of Object.keys(options)) {
     if (!OPTION_NAMES[direction].has(name)) throw errors.invalidValue(`options.${name}`, 'a known option', name);
   }
   const { signal, depth, bytesInFlight, dsync, stable } = options as WriteBatchOptions;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw errors.invalidType('options.signal', 'an AbortSignal', signal);
-  for (const [name, value] of Object.entries({ depth, bytesInFlight })) {
-    if (value !== undefined && toOffset(value, `options.${name}`) === 0)
-      throw errors.outOfRange(`options.${name}`, '>= 1', value);
-  }
-  for (const [name, value] of Object.entries({ dsync, stable })) {
-    if (value !== undefined && typeof value !== 'boolean')
-      throw errors.invalidType(`options.${name}`, 'a boolean', value);
-  }
+  mustBePositive(depth, 'options.depth');
+  mustBePositive(bytesInFlight, 'options.bytesInFlight');
+  mustBeBoolean(dsync, 'options.dsync');
+  mustBeBoolean(stable, 'options.stable');
   return options;
+}
+
+function mustBePositive(value: unknown, name: string): void {
+  if (value !== undefined && toOffset(value, name) === 0) throw errors.outOfRange(name, '>= 1', value);
+}
+
+function mustBeBoolean(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'boolean') throw errors.invalidType(name, 'a boolean', value);
 }

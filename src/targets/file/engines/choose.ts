@@ -4,6 +4,7 @@ import { hostPages } from '../../../memory/pages.js';
 import type { Engine } from './engine.js';
 import { NodeFsEngine } from './node-fs.js';
 import { PoolEngine } from './pool.js';
+import { RegisteredBuffers } from './registered.js';
 import { openRing, type RingFacts } from './ring-setup.js';
 import { UringEngine } from './uring.js';
 
@@ -67,7 +68,9 @@ function openUring(addon: Addon): Acquired {
     if (result.lasting) uring = failed;
     return failed;
   }
-  uring = { engine: new UringEngine(result.ring, addon, addressOf), facts: result.facts };
+  const { ring, native, facts } = result;
+  const registered = new RegisteredBuffers(native, addressOf, () => ring.unsubmitted > 0);
+  uring = { engine: new UringEngine(ring, addon, addressOf, registered), facts };
   return uring;
 }
 

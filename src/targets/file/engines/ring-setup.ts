@@ -48,7 +48,7 @@ export interface RingFacts {
 }
 
 export type RingResult =
-  | { readonly ring: Ring; readonly facts: RingFacts }
+  | { readonly ring: Ring; readonly native: NativeRing; readonly facts: RingFacts }
   /** `lasting`: asking again would give the same. */
   | { readonly reason: string; readonly lasting: boolean };
 
@@ -71,7 +71,7 @@ export function openRing(addon: Addon, depth: number, flagSets: readonly number[
       return { reason: problem, lasting: true };
     }
     ring = new Ring(native, depth, (flags & SETUP_DEFER_TASKRUN) !== 0);
-    return { ring, facts: factsOf(native, flags) };
+    return { ring, native, facts: factsOf(native, flags) };
   }
   return reasonOf(refused);
 }

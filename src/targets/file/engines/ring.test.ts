@@ -297,3 +297,52 @@ test('what is done within the enter is completed in its tick, where that is want
   }
   assert.equal(native.held, false);
 });
+
+test('a device that is done before the call returns is answered in the same tick, without a signal', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, true);
+  native.prompt = 512;
+  const owner = answers();
+  for (let i = 0; i < 5; i++) assert.ok(push(ring, owner));
+  assert.deepEqual(owner.results, [], 'never before the tick');
+  await tick();
+  assert.deepEqual(owner.results, [512, 512, 512, 512, 512]);
+  assert.equal(native.signals, 0);
+  assert.equal(ring.inFlight, 0);
+});
+
+test('such a device keeps the event loop for a moment only', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, true);
+  native.prompt = 512;
+  let stopped = false;
+  let turns = 0;
+  const again = answers(() => {
+    if (!stopped) push(ring, again);
+  });
+  push(ring, again);
+  for (let last = 0; turns < 3; turns++) {
+    await turn();
+    assert.ok(again.results.length > last, 'each turn answers some');
+    last = again.results.length;
+  }
+  stopped = true;
+  await turn();
+  await turn();
+  assert.equal(ring.inFlight, 0);
+});
+
+test('one that is not is left to the eventfd, but for a look now and then', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, true);
+  const owner = answers();
+  for (let i = 0; i < 100; i++) {
+    assert.ok(push(ring, owner));
+    await tick();
+    native.postAll(512);
+    assert.equal(native.signals, i + 1, 'what comes later signals');
+    assert.equal(owner.results.length, i);
+    ring.wake();
+    assert.equal(owner.results.length, i + 1);
+  }
+});

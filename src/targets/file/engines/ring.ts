@@ -19,7 +19,8 @@ import { performance } from 'node:perf_hooks';
 import { assert } from '../../../base/assert.js';
 import type { NativeRing } from '../../../memory/addon.js';
 import { type Completable, completeSafely, RoomQueue, reportUncaught } from './later.js';
-import { CQ, CQE_WORDS, ENTER_GETEVENTS, OP_NOP, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
+import { Promptness } from './prompt.js';
+import { CQ, CQ_EVENTFD_DISABLED, CQE_WORDS, ENTER_GETEVENTS, OP_NOP, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
 
 const TWO_32 = 2 ** 32;
 
@@ -64,6 +65,8 @@ export class Ring {
   readonly #cqTailAt: number;
   readonly #cqesAt: number;
   readonly #cqMask: number;
+  /** −1: completions are posted by others than our own enter, and cannot be looked for. */
+  readonly #cqFlagsAt: number;
 
   #sqTail: number;
   #cqHead: number;
@@ -74,6 +77,7 @@ export class Ring {
   #wakeScheduled = false;
   #retries = 0;
   #retryTimer: NodeJS.Timeout | null = null;
+  readonly #promptness: Promptness = new Promptness();
   #held = false;
   /** Of those in flight, how many the loop is not kept alive for. */
   #background = 0;
@@ -101,6 +105,7 @@ export class Ring {
     this.#cqesAt = word(native.cqOffsets, CQ.cqes);
     this.#sqMask = native.sqEntries - 1;
     this.#cqMask = native.cqEntries - 1;
+    this.#cqFlagsAt = deferred ? word(native.cqOffsets, CQ.flags) : -1;
     this.#sqTail = Atomics.load(this.#queues, this.#sqTailAt);
     this.#cqHead = Atomics.load(this.#queues, this.#cqHeadAt);
     // SQEs are used in order, so the indirection from queue to SQE never changes.
@@ -118,6 +123,11 @@ export class Ring {
   /** Taken and not completed yet, submitted to the kernel or not. */
   get inFlight(): number {
     return this.depth - this.#freeCount;
+  }
+
+  /** Taken, and not handed to the kernel yet. */
+  get unsubmitted(): number {
+    return this.#unsubmitted;
   }
 
   /** The slot that the next `push` takes, or −1: full. */
@@ -177,6 +187,7 @@ export class Ring {
     address: number,
     length: number,
     opFlags: number,
+    bufferIndex = 0,
   ): void {
     assert(this.#freeCount > 0 && this.#unsubmitted <= this.#sqMask, 'push comes after a nextSlot that had room');
     const slot = this.#freeSlots[--this.#freeCount] as number;
@@ -186,7 +197,7 @@ export class Ring {
 
     const sqes = this.#sqes;
     const at = (this.#sqTail & this.#sqMask) * SQE_WORDS;
-    // 64-bit fields as two words: storing to a Uint32Array takes a number modulo 2^32. Words 10 to 15 stay 0.
+    // 64-bit fields as two words: storing to a Uint32Array takes a number modulo 2^32. Words 11 to 15 stay 0.
     sqes[at] = opcodeAndFlags;
     sqes[at + 1] = fd;
     sqes[at + 2] = offset;
@@ -197,6 +208,7 @@ export class Ring {
     sqes[at + 7] = opFlags;
     sqes[at + 8] = slot;
     sqes[at + 9] = generation;
+    sqes[at + 10] = bufferIndex;
     this.#sqTail = (this.#sqTail + 1) >>> 0;
     this.#unsubmitted++;
 
@@ -242,11 +254,31 @@ export class Ring {
 
   readonly #flushAtTick = (): void => {
     this.#flushScheduled = false;
-    this.flush();
+    const count = this.#unsubmitted;
+    if (this.#cqFlagsAt >= 0 && count > 0 && this.#promptness.looks && this.#retryTimer === null) {
+      this.#flushAndLook(count);
+    } else {
+      if (count > 0) this.#promptness.passed();
+      this.flush();
+    }
     if (!this.#prompt) return;
     this.#prompt = false;
     this.#reap();
   };
+
+  /** Submits, and handles what is done by then in this very tick, as long as others need not wait for it. */
+  #flushAndLook(count: number): void {
+    Atomics.store(this.#queues, this.#cqFlagsAt, CQ_EVENTFD_DISABLED);
+    this.#submit(ENTER_GETEVENTS);
+    // From here on completions signal again; those that came before this store are seen by the loads after it.
+    Atomics.store(this.#queues, this.#cqFlagsAt, 0);
+    if ((Atomics.load(this.#queues, this.#sqFlagsAt) & SQ_TASKRUN) !== 0) this.#post();
+    const done = (Atomics.load(this.#queues, this.#cqTailAt) - this.#cqHead) >>> 0;
+    this.#promptness.saw(count, done);
+    if (done === 0) return;
+    if (this.#promptness.mayGoOn()) this.#reap();
+    else this.#wakeAgain();
+  }
 
   /** Has the kernel post what is done. Its work waits for our enter, which is what DEFER_TASKRUN means. */
   #post(): void {
@@ -323,11 +355,11 @@ export class Ring {
   }
 
   /** Hands all SQEs to the kernel, or as many as it takes. Completes nothing but what the kernel refused. */
-  #submit(): void {
+  #submit(flags = 0): void {
     Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
     Atomics.store(this.#queues, this.#sqTailAt, this.#sqTail);
     while (this.#unsubmitted > 0) {
-      const taken = this.#native.enter(this.#unsubmitted, 0, 0);
+      const taken = this.#native.enter(this.#unsubmitted, 0, flags);
       if (taken <= 0) {
         this.#submitFailed(taken);
         return;

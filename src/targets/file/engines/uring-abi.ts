@@ -18,6 +18,8 @@ export const OP_NOP = 0;
 export const OP_READV = 1;
 export const OP_WRITEV = 2;
 export const OP_FSYNC = 3;
+export const OP_READ_FIXED = 4;
+export const OP_WRITE_FIXED = 5;
 export const OP_SYNC_FILE_RANGE = 8;
 export const OP_SENDMSG = 9;
 export const OP_RECVMSG = 10;
@@ -38,7 +40,10 @@ export const CQE_WORDS = 4;
 
 /** Indexes into NativeRing.sqOffsets and cqOffsets. */
 export const SQ = { head: 0, tail: 1, mask: 2, entries: 3, flags: 4, dropped: 5, array: 6 } as const;
-export const CQ = { head: 0, tail: 1, mask: 2, entries: 3, overflow: 4, cqes: 5 } as const;
+export const CQ = { head: 0, tail: 1, mask: 2, entries: 3, overflow: 4, cqes: 5, flags: 6 } as const;
+
+/** In the completion queue's flags, ours to set: no signal through the eventfd. Linux 5.8. */
+export const CQ_EVENTFD_DISABLED: number = 1 << 0;
 
 export const SETUP_NAMES: readonly (readonly [number, string])[] = [
   [SETUP_CQSIZE, 'CQSIZE'],

@@ -4,16 +4,10 @@ import { assert } from '../../../base/assert.js';
 import type { Addon } from '../../../memory/addon.js';
 import { resultOf } from './bounded.js';
 import { type Engine, Op, type Operation } from './engine.js';
-import {
-  type AddressOf,
-  IOVEC_BYTES,
-  IOVEC_WORDS,
-  MAX_OPERATION_BYTES,
-  segmentAddress,
-  writeIovecs,
-} from './iovecs.js';
+import { type AddressOf, IOVEC_BYTES, IOVEC_WORDS, MAX_OPERATION_BYTES, writeIovecs } from './iovecs.js';
 import { completeLater } from './later.js';
 import { PoolEngine } from './pool.js';
+import type { RegisteredBuffers } from './registered.js';
 import type { Ring } from './ring.js';
 import {
   FADV_DONTNEED,
@@ -23,9 +17,11 @@ import {
   OP_FALLOCATE,
   OP_FSYNC,
   OP_READ,
+  OP_READ_FIXED,
   OP_READV,
   OP_SYNC_FILE_RANGE,
   OP_WRITE,
+  OP_WRITE_FIXED,
   OP_WRITEV,
   SYNC_RANGE_WRITE_AND_WAIT,
 } from './uring-abi.js';
@@ -57,14 +53,16 @@ export class UringEngine implements Engine {
   readonly #addon: Addon;
   readonly #addressOf: AddressOf;
   readonly #pool: PoolEngine;
+  readonly #buffers: RegisteredBuffers;
   readonly #blocks: (IovecBlock | undefined)[] = [];
   /** Who said full last, and so whom `onceDrained` is about. */
   #poolIsFull = false;
 
-  constructor(ring: Ring, addon: Addon, addressOf: AddressOf) {
+  constructor(ring: Ring, addon: Addon, addressOf: AddressOf, buffers: RegisteredBuffers) {
     this.ring = ring;
     this.#addon = addon;
     this.#addressOf = addressOf;
+    this.#buffers = buffers;
     this.#pool = new PoolEngine(addon, addressOf);
     this.depth = ring.depth;
   }
@@ -82,9 +80,9 @@ export class UringEngine implements Engine {
     if (operation.onPool === true) return this.#onPool(operation);
     switch (op) {
       case Op.READ:
-        return this.#move(operation, OP_READ, OP_READV);
+        return this.#move(operation, OP_READ, OP_READ_FIXED, OP_READV);
       case Op.WRITE:
-        return this.#move(operation, OP_WRITE, OP_WRITEV);
+        return this.#move(operation, OP_WRITE, OP_WRITE_FIXED, OP_WRITEV);
       case Op.FSYNC:
         return this.#push(operation, OP_FSYNC, fd, 0, 0, 0, 0);
       case Op.FDATASYNC:
@@ -109,21 +107,32 @@ export class UringEngine implements Engine {
     else this.ring.onceRoom(callback);
   }
 
-  #move(operation: Operation, single: number, vectored: number): boolean {
+  #move(operation: Operation, single: number, fixed: number, vectored: number): boolean {
     const { segments, length } = operation;
     assert(length <= MAX_OPERATION_BYTES, 'an operation moves at most what the kernel moves at once');
     const count = segments === null ? 0 : segments.count;
     if (count > 1) return this.#moveVector(operation, vectored);
+    const { fd, offset, flags } = operation;
     let address = 0;
+    let slot = -1;
     if (segments !== null && count === 1) {
-      address = segmentAddress(segments, 0, this.#addressOf);
-      if (address < 0) return this.#answer(operation, -constants.errno.EFAULT);
+      const buffer = segments.buffer[0];
+      const byteOffset = segments.byteOffset[0] as number;
+      // Detached or shrunk: there is no such memory.
+      if (buffer === null || buffer === undefined || byteOffset + length > buffer.byteLength)
+        return this.#answer(operation, -constants.errno.EFAULT);
+      const entry = this.#buffers.use(buffer);
+      address = entry.address + byteOffset;
+      if (!(address >= 0)) return this.#answer(operation, -constants.errno.EFAULT); // NaN: not known
+      slot = entry.slot;
     }
+    if (this.ring.nextSlot() < 0) return this.#full();
+    const opcode = slot < 0 ? single : fixed;
     // Buffered I/O copies in the kernel, in our own enter: a worker of the kernel does it instead.
-    const opcode = operation.buffered ? single | ASYNC : single;
-    const taken = this.#push(operation, opcode, operation.fd, operation.offset, address, length, operation.flags);
-    if (taken && length >= EAGER_BYTES) this.ring.flush();
-    return taken;
+    const how = operation.buffered ? opcode | ASYNC : opcode;
+    this.ring.push(operation, how, fd, offset, address, length, flags, slot < 0 ? 0 : slot);
+    if (length >= EAGER_BYTES) this.ring.flush();
+    return true;
   }
 
   #moveVector(operation: Operation, vectored: number): boolean {
