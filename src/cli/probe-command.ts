@@ -1,5 +1,5 @@
 // `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
-import type { ProbedServer, ProbeResult } from '../copy/probe.js';
+import type { ProbedDefaults, ProbedServer, ProbeResult } from '../copy/probe.js';
 import { exactly, type OptionKinds, parseArguments } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatList, formatRows } from './format.js';
@@ -89,6 +89,25 @@ function aboutEngine({ engine, uring, addonProblem }: ProbeResult): string {
   return section('engine', rows);
 }
 
+function chosenText({ depth, requestBytes }: ProbedDefaults['start']): string {
+  return `${depth} of ${formatBytes(requestBytes)}`;
+}
+
+function aboutDefaults({ defaults }: ProbeResult): string {
+  const { start, bounds, copy, copyDepthMax } = defaults;
+  const rows: Row[] = [
+    ['one read or write', chosenText(start)],
+    ['why', start.why],
+  ];
+  if (bounds !== null) {
+    const { depthMin, depthMax, requestBytesMin, requestBytesMax, bytesMax } = bounds;
+    const sizes = `${formatBytes(requestBytesMin)} to ${formatBytes(requestBytesMax)}`;
+    rows.push(['adapted to', `${depthMin} to ${depthMax} of ${sizes}, at most ${formatBytes(bytesMax)} in all`]);
+  }
+  rows.push(['a copy', `${chosenText(copy)}, a long one up to ${copyDepthMax} at a time`]);
+  return section('requests in flight, where nothing is asked for', rows);
+}
+
 function aboutMachine({ machine, capabilities }: ProbeResult): string {
   const width = Math.max(...capabilities.map(({ how }) => how.length));
   return section(
@@ -130,8 +149,8 @@ function aboutServer({ name, protocol, version, limits, operations, connection, 
 export function describeProbe(result: ProbeResult): string {
   const parts =
     result.server === undefined
-      ? [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutMachine].map((about) => about(result))
-      : [aboutRemotePath(result), aboutServer(result.server)];
+      ? [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutDefaults, aboutMachine].map((about) => about(result))
+      : [aboutRemotePath(result), aboutServer(result.server), aboutDefaults(result)];
   if (result.notes.length > 0) parts.push(`${result.notes.join('\n')}\n`);
   return parts.join('\n');
 }

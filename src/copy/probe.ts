@@ -1,5 +1,6 @@
 // probe(): what direct I/O asks for at a path, where that was learnt, and what there is to know of machine or server.
 import type { FileFacts, Learnt } from '../transfer/facts.js';
+import type { Chosen, PaceBounds } from '../transfer/pace.js';
 import type { Path } from './options.js';
 import { Places, toLocation } from './places.js';
 
@@ -60,6 +61,17 @@ export interface ProbedServer {
   readonly roundTripMs: number;
 }
 
+export interface ProbedDefaults {
+  /** What one read or write begins with, and why; what it comes to is `chosen` of its result. */
+  readonly start: Chosen;
+  /** Within these it is adapted while requests run; null: it stays. */
+  readonly bounds: PaceBounds | null;
+  /** What a copy begins with. */
+  readonly copy: Chosen;
+  /** How many pieces a long copy to one destination may come to. */
+  readonly copyDepthMax: number;
+}
+
 export interface ProbeResult {
   /** The path, or the URL. */
   readonly path: string;
@@ -82,6 +94,8 @@ export interface ProbeResult {
     readonly maxSegments: number;
     readonly depth: number;
   };
+  /** What is kept in flight where nothing is asked for. */
+  readonly defaults: ProbedDefaults;
   readonly uring: {
     readonly available: boolean;
     readonly reason: string | null;

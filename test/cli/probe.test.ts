@@ -20,6 +20,9 @@ test('a file', async (t) => {
     /^ {2}file system +\S/m,
     /learnt from: /,
     /^ {2}engine +(uring|threads)/m,
+    /^ {2}one read or write +\d+ of \d/m,
+    /^ {2}why +the start: /m,
+    /^ {2}adapted to +\d+ to \d+ of 256 KiB to 4\.00 MiB/m,
     /hole maps/,
     /alignment per file/,
   ])
@@ -52,6 +55,7 @@ test('--json has every part', async (t) => {
     'notDirect',
     'fileSystem',
     'device',
+    'defaults',
     'engine',
     'uring',
     'addonProblem',

@@ -4,9 +4,14 @@ import { stat } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { promisify } from 'node:util';
 import { chooseEngine } from '../../targets/file/engines/choose.js';
+import type { Engine } from '../../targets/file/engines/engine.js';
 import { discover } from '../../targets/file/facts.js';
+import { BEST_BYTES_DEFAULT } from '../../targets/file/limits.js';
+import { paceStart } from '../../targets/file/paces.js';
 import type { FileFacts } from '../../transfer/facts.js';
-import type { ProbeResult } from '../probe.js';
+import { COPY_START } from '../copy-pace.js';
+import { ADAPTED_DEPTH_MAX } from '../options.js';
+import type { ProbedDefaults, ProbeResult } from '../probe.js';
 import { deviceFacts } from './device.js';
 import { aboutMachine } from './machine.js';
 
@@ -29,10 +34,20 @@ export async function probePath(name: string): Promise<ProbeResult> {
     notDirect: found.kind === 'directory' ? { read: null, write: null } : found.notDirect,
     fileSystem: { name: found.fsName, magic: found.fsMagic, freeBytes: found.freeBytes },
     device: deviceFacts(found.device),
+    defaults: defaultsOf(found, engine),
     engine: { name: engine.name, whyNotUring: reason, maxSegments: engine.maxSegments, depth: engine.depth },
     ...aboutMachine(),
     notes: notesOn(found),
   };
+}
+
+function defaultsOf(facts: FileFacts, engine: Engine): ProbedDefaults {
+  const copy = { copy: COPY_START, copyDepthMax: ADAPTED_DEPTH_MAX };
+  if (facts.kind === 'stream' || facts.kind === 'char') {
+    const start = { depth: 1, requestBytes: BEST_BYTES_DEFAULT, why: 'bytes go in order, one request after the other' };
+    return { start, bounds: null, ...copy };
+  }
+  return { ...paceStart(facts, engine), ...copy };
 }
 
 async function openAndDiscover(path: string): Promise<FileFacts> {

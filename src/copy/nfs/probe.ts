@@ -6,7 +6,9 @@ import { NFS_BEST_DEPTH, type NfsTarget } from '../../targets/nfs/nfs-target.js'
 import { askOffers, knownOffers, type Offered } from '../../targets/nfs/offers.js';
 import type { NfsFileType, NfsLimits, NfsProtocol } from '../../targets/nfs/protocol.js';
 import type { Place as Walked } from '../../targets/nfs/walk.js';
+import { COPY_START } from '../copy-pace.js';
 import { aboutMachine } from '../local/machine.js';
+import { ADAPTED_DEPTH_MAX } from '../options.js';
 import type { ProbedServer, ProbeResult } from '../probe.js';
 import type { Reached } from './nfs-place.js';
 
@@ -52,6 +54,16 @@ export async function probeNfs(
       operations,
       connection: connectionOf(chooseCarrier()),
       roundTripMs: await roundTrip(protocol),
+    },
+    defaults: {
+      start: {
+        depth: NFS_BEST_DEPTH,
+        requestBytes: protocol.limits.readBytesBest,
+        why: 'the READ that the server likes best; its slots, and the bytes in flight, bound how many there are',
+      },
+      bounds: null,
+      copy: COPY_START,
+      copyDepthMax: ADAPTED_DEPTH_MAX,
     },
     engine: {
       name: fsName,
