@@ -7,6 +7,7 @@ import { largeRequestCases } from './large-requests.js';
 import { nfsCases } from './nfs.js';
 import { oddCase } from './odd.js';
 import { planCase } from './plan.js';
+import { radosCases } from './rados.js';
 import { randomReadCase } from './random-read.js';
 import { readManyCase } from './read-many.js';
 import { scatteredCase } from './scattered-write.js';
@@ -28,6 +29,7 @@ export const GROUPS: readonly Group[] = [
   { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
   { title: 'Streams', cases: streamCases },
   { title: 'NFS', cases: nfsCases },
+  { title: 'RADOS', cases: radosCases },
   { title: 'The iterator and the planner', cases: [walkCase, planCase] },
   { title: 'Start', cases: [startCase] },
 ];

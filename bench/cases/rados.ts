@@ -1,0 +1,5 @@
+// Cases of RADOS: what is measured beside Ceph's own tools.
+import type { Case } from '../harness.js';
+import { crushCase } from '../rados/crush.js';
+
+export const radosCases: readonly Case[] = [crushCase];
