@@ -31,10 +31,10 @@ import { hash2 } from './hash.js';
 const ITEM_UNDEFINED = 0x7ffffffe;
 
 /**
- * What one mapping may do, in draws of an item: thousands of times what a map of thousands of devices needs, and less
- * than half a second. A map may ask for 2^31 tries.
+ * What one mapping may do, in draws of an item: far more than a map of thousands of devices needs, and much less
+ * than a second. A map may ask for 2^31 tries.
  */
-const DRAWS_MAX = 2 ** 22;
+const DRAWS_MAX = 2 ** 20;
 
 /** Places are bytes in pools: pg_pool_t::size. */
 export const RESULT_MAX = 255;
