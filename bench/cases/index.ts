@@ -15,6 +15,7 @@ import { smallPiecesCase } from './small-pieces.js';
 import { startCase } from './start.js';
 import { stdinCase } from './stdin.js';
 import { streamCases } from './streams.js';
+import { transferSizeCase } from './transfer-size.js';
 import { walkCase } from './walk.js';
 
 export interface Group {
@@ -23,7 +24,7 @@ export interface Group {
 }
 
 export const GROUPS: readonly Group[] = [
-  { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase] },
+  { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase, transferSizeCase] },
   { title: 'Small requests', cases: [randomReadCase, readManyCase, ...curveCases] },
   { title: 'Large requests', cases: largeRequestCases },
   { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
