@@ -47,7 +47,7 @@ export interface Figure extends Summary {
 
 /** A chart of lines over something that grows by factors: depth, the size of a request, the size of a transfer. */
 export interface Plot {
-  /** Of its file, unique among all: `iops-over-depth`. */
+  /** Of its file, unique among all plots: `over-depth`. */
   readonly name: string;
   readonly title: string;
   readonly xLabel: string;

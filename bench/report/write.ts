@@ -42,7 +42,7 @@ export function drawAll(sections: readonly Section[]): Drawn {
   };
   add('', OVERVIEW, overviewChart(sections));
   for (const result of sections.flatMap((section) => section.results)) {
-    for (const plot of result.plots ?? []) add(result.name, `${plot.name}.svg`, lineChart(plot, result));
+    for (const plot of result.plots ?? []) add(result.name, `curve-${plot.name}.svg`, lineChart(plot, result));
     add(result.name, `${result.name}.svg`, barChart(result));
   }
   return { pictures, charts };

@@ -43,7 +43,7 @@ function valueText(row: Row, unit: string): string {
 /** Beside a peer; how ours compare with each other, the bars below say where it matters. */
 function ratioText({ ratio, name }: Row, result: Recorded, index: number): string {
   if (ratio === null || !Number.isFinite(ratio.median) || isOurs(result, name, index)) return '';
-  return `diorite ${shown(ratio.median)} × as fast`;
+  return `diorite ${shown(ratio.median)} × as ${result.unit.startsWith('CPU') ? 'cheap' : 'fast'}`;
 }
 
 function drawRow(canvas: Canvas, row: Row, y: number, scale: Scale, result: Recorded, index: number): void {
