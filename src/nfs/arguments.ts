@@ -1,5 +1,6 @@
 // The arguments of NfsClient, as node:fs/promises takes them, checked before anything is asked of the server.
 import { errors } from '../base/errors.js';
+import { decodeText } from '../targets/nfs/xdr/text.js';
 
 /** uid_t and gid_t. −1 leaves what is there: chown(2). */
 const ID_MAX = 0xffffffff;
@@ -19,10 +20,21 @@ export function checkOptions(options: unknown, known: readonly string[]): void {
   }
 }
 
-/** Node's encoding, alone or among options: names are UTF-8 here, and nothing else. */
-export function checkEncoding(given: unknown): void {
-  if (given === undefined || given === null || given === 'utf8' || given === 'utf-8') return;
-  throw errors.invalidValue('encoding', "'utf8'", given);
+/** A name or several, as text or as the bytes that the server has. */
+export type NfsPath = string | Uint8Array;
+
+export function toPath(path: unknown, argument: string): string {
+  const text = path instanceof Uint8Array ? decodeText(path) : path;
+  if (typeof text !== 'string') throw errors.invalidType(argument, 'a string or a Buffer', path);
+  if (text.includes('\0')) throw errors.invalidValue(argument, 'a path without null bytes', text);
+  return text;
+}
+
+/** Node's encoding of names: text, or their bytes. */
+export function toEncoding(given: unknown): 'utf8' | 'buffer' {
+  if (given === undefined || given === null || given === 'utf8' || given === 'utf-8') return 'utf8';
+  if (given === 'buffer') return given;
+  throw errors.invalidValue('encoding', "'utf8' or 'buffer'", given);
 }
 
 export function toId(value: unknown, name: string): number | undefined {

@@ -19,6 +19,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import type { DioriteError } from '../../src/base/errors.js';
+import { copy } from '../../src/copy/copy.js';
 import { NfsClient } from '../../src/nfs/client.js';
 import { open } from '../../src/open.js';
 import { nfsConnections } from '../../src/targets/nfs/connect.js';
@@ -210,6 +211,39 @@ function suite(version: NfsVersion): void {
     const long = { code: 'ENAMETOOLONG', message: /127\.0\.0\.1:\d+: .*NFS\dERR_NAMETOOLONG \(63\)/ };
     await assert.rejects(client.mkdir('x'.repeat(256)), long);
     await assert.rejects(client.open('ü'.repeat(128), 'w'), long);
+    assert.deepEqual(readdirSync(there.local), []);
+  });
+
+  it('takes and gives names that are not UTF-8, as text and as bytes', async (t) => {
+    const there = new Playground(t, server);
+    const client = await connected(t, server, version, `/vfs/${there.name}`);
+    const local = (name: Buffer): Buffer => Buffer.concat([Buffer.from(`${there.local}/`), name]);
+    const latin = Buffer.from('caf\xe9', 'latin1');
+    writeFileSync(local(latin), 'au lait');
+    assert.deepEqual(await client.readdir('/'), ['caf\udce9']);
+    assert.deepEqual(await client.readdir('/', 'buffer'), [latin]);
+    const [entry] = await client.readdir('/', { encoding: 'buffer', withFileTypes: true });
+    assert.deepEqual([entry?.name, entry?.isFile()], [latin, true]);
+    for (const path of ['caf\udce9', latin]) assert.equal((await client.stat(path)).size, 7);
+    const other = Buffer.from([0xff, 0x20, 0x80]);
+    await client.rename(latin, other);
+    assert.deepEqual(readdirSync(there.local, 'buffer'), [other]);
+    await client.symlink(other, 'link');
+    assert.equal((await client.stat('link')).size, 7);
+    assert.deepEqual(await client.readlink('link', 'buffer'), other);
+    const url = server.url(version, `/vfs/${there.name}/`);
+    url.pathname += '%FF%20%80';
+    const file = await open(url, 'r');
+    assert.equal((await file.read(Buffer.alloc(10))).bytesRead, 7);
+    await file.close();
+    // A copy beside it has a temporary name made of it.
+    url.pathname += '%80';
+    const source = join(there.local, 'link-target');
+    writeFileSync(source, 'copied');
+    await copy(source, url);
+    assert.equal(readFileSync(local(Buffer.from([0xff, 0x20, 0x80, 0x80])), 'utf8'), 'copied');
+    await assert.rejects(copy(url, there.local), { code: 'ERR_INVALID_ARG_VALUE', message: /not UTF-8/ });
+    for (const name of await client.readdir('/')) await client.unlink(name);
     assert.deepEqual(readdirSync(there.local), []);
   });
 

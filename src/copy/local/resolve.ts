@@ -64,6 +64,9 @@ export async function resolveDestination(destination: string, baseName: string):
   if (stats === null) return resolveRegular(destination, null);
   if (!stats.isDirectory()) return resolveExisting(destination, stats);
   const inside = join(destination, baseName);
+  // A server's: a name that is not UTF-8 is refused rather than changed.
+  if (Buffer.from(baseName).toString() !== baseName)
+    throw errors.invalidValue('destination', 'a name of its own, for that of the source is not UTF-8', destination);
   const insideStats = await ifExists(stat(inside));
   if (insideStats === null) return resolveRegular(inside, null);
   if (insideStats.isDirectory())

@@ -16,14 +16,19 @@ const LISTINGS_MAX = 4;
 /** Of entries that came without their type. */
 const LOOKUPS_AT_ONCE = 16;
 
-export class NfsDirent extends Typed {
-  readonly name: string;
+/** Names as they are held here. */
+export function asText(name: string): string {
+  return name;
+}
+
+export class NfsDirent<N extends string | Buffer = string> extends Typed {
+  readonly name: N;
   /** Of the directory, as the caller gave it. */
   readonly parentPath: string;
   /** The same: Node's older name for it. */
   readonly path: string;
 
-  constructor(name: string, parentPath: string, type: FileType) {
+  constructor(name: N, parentPath: string, type: FileType) {
     super(type);
     this.name = name;
     this.parentPath = parentPath;
@@ -113,9 +118,15 @@ export async function listNames(protocol: NfsProtocol, directory: Place): Promis
   });
 }
 
-export async function listDirents(protocol: NfsProtocol, directory: Place, path: string): Promise<NfsDirent[]> {
+/** `nameOf`: what names are told as. */
+export async function listDirents<N extends string | Buffer>(
+  protocol: NfsProtocol,
+  directory: Place,
+  path: string,
+  nameOf: (name: string) => N,
+): Promise<NfsDirent<N>[]> {
   return listAll(protocol, directory, async (entries, all) => {
-    all.push(...(await toDirents(protocol, directory, path, entries)));
+    all.push(...(await toDirents(protocol, directory, path, entries, nameOf)));
   });
 }
 
@@ -145,13 +156,14 @@ function tooMany({ server }: NfsProtocol, { path }: Place): DioriteError {
 }
 
 /** What was removed meanwhile is left out. Where the directory may be read but not entered, nobody knows the types. */
-async function toDirents(
+async function toDirents<N extends string | Buffer>(
   protocol: NfsProtocol,
   directory: Place,
   path: string,
   entries: readonly NfsEntry[],
-): Promise<NfsDirent[]> {
-  const found: NfsDirent[] = [];
+  nameOf: (name: string) => N,
+): Promise<NfsDirent<N>[]> {
+  const found: NfsDirent<N>[] = [];
   let mayEnter = true;
   for (let at = 0; at < entries.length; at += LOOKUPS_AT_ONCE) {
     const types = entries
@@ -171,7 +183,7 @@ async function toDirents(
       });
     for (const [i, type] of (await Promise.all(types)).entries()) {
       const entry = entries[at + i];
-      if (type !== null && entry !== undefined) found.push(new NfsDirent(entry.name, path, type));
+      if (type !== null && entry !== undefined) found.push(new NfsDirent(nameOf(entry.name), path, type));
     }
   }
   return found;
@@ -220,7 +232,7 @@ export class NfsDirectory implements AsyncIterable<NfsDirent> {
     while (this.#next >= this.#part.length) {
       const entries = await this.#names(() => this.#listing.next());
       if (entries === null) return null;
-      this.#part = await this.#names(() => toDirents(this.#protocol, this.#directory, this.path, entries));
+      this.#part = await this.#names(() => toDirents(this.#protocol, this.#directory, this.path, entries, asText));
       this.#next = 0;
     }
     return this.#part[this.#next++] ?? null;

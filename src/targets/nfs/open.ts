@@ -6,7 +6,7 @@ import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { openFile, toOpenFlags } from './open-file.js';
 import type { Patience } from './patience.js';
-import { parseNfsUrl } from './url.js';
+import { encodedName, parseNfsUrl } from './url.js';
 import { Place } from './walk.js';
 
 /** As fs.open has it by default, and all the bits that there are. */
@@ -42,7 +42,7 @@ export async function createMode(mode: unknown, otherwise: number = MODE_DEFAULT
 export function urlOf(like: URL, { rootPath }: NfsConnection, path: string): URL {
   const names = `${rootPath}/${path}`.split('/').filter((name) => name !== '');
   const url = new URL(like);
-  url.pathname = `/${names.map(encodeURIComponent).join('/')}`;
+  url.pathname = `/${names.map(encodedName).join('/')}`;
   return url;
 }
 

@@ -2,6 +2,7 @@
 import { domainToASCII } from 'node:url';
 import { errors } from '../../base/errors.js';
 import type { NfsSettings } from './settings.js';
+import { decodeText, encodeText, isEscaped } from './xdr/text.js';
 
 const VERSIONS: ReadonlySet<string> = new Set(['3', '4.1', '4.2']);
 /** TCP ports: 1 … 2^16−1. */
@@ -25,8 +26,6 @@ const IO_BYTES_MAX = 2 ** 26;
 const HOST_BYTES_MAX = 255;
 /** PATH_MAX of Linux. */
 const PATH_BYTES_MAX = 4096;
-/** NAME_MAX of every file system that NFS is known to export. */
-const NAME_BYTES_MAX = 255;
 /** The user that Linux and Windows servers squash to: where a platform has no user ids. */
 const NOBODY = 65534;
 
@@ -103,14 +102,29 @@ function pathOf(encoded: string): string {
 }
 
 function nameOf(part: string): string {
-  const name = decoded(part, 'url.pathname');
+  const name = decodedName(part);
   if (name.includes('/') || name.includes('\0'))
     throw errors.invalidValue('url.pathname', 'a path whose names have no encoded slash or nul byte', part);
   if (name === '.' || name === '..')
     throw errors.invalidValue('url.pathname', "a path without the components '.' and '..'", part);
-  if (Buffer.byteLength(name) > NAME_BYTES_MAX)
-    throw errors.invalidValue('url.pathname', `a path of names of at most ${NAME_BYTES_MAX} bytes`, part);
   return name;
+}
+
+/** A name that is not UTF-8 is encoded byte by byte as well: `caf%E9`. */
+function decodedName(part: string): string {
+  if (/%(?![0-9a-f]{2})/i.test(part)) throw errors.invalidValue('url.pathname', 'percent-encoded', part);
+  const parts = part.split(/((?:%[0-9a-f]{2})+)/i);
+  return decodeText(
+    Buffer.concat(
+      parts.map((text, i) => (i % 2 === 0 ? Buffer.from(text) : Buffer.from(text.replaceAll('%', ''), 'hex'))),
+    ),
+  );
+}
+
+/** As it stands in a URL. */
+export function encodedName(name: string): string {
+  if (!isEscaped(name)) return encodeURIComponent(name);
+  return encodeText(name).toString('hex').replace(/../g, '%$&');
 }
 
 function decoded(text: string, what: string): string {

@@ -1,5 +1,5 @@
 // Finds what a path stands for, name by name from a directory, following symbolic links as open(2) does.
-import { DioriteError, errors } from '../../base/errors.js';
+import { DioriteError } from '../../base/errors.js';
 import type { FileHandle, NfsAttributes, NfsObject, NfsProtocol } from './protocol.js';
 import { errnoOf } from './status.js';
 
@@ -57,11 +57,6 @@ export interface Found {
 /** An error that the walk itself finds, in the shape of what a server answers. */
 export function localError(code: string, protocol: NfsProtocol, text: string): DioriteError {
   return new DioriteError(`${protocol.server}: ${text}`, { code, errno: errnoOf(code) });
-}
-
-export function checkPath(path: unknown, argument: string): asserts path is string {
-  if (typeof path !== 'string') throw errors.invalidType(argument, 'a string', path);
-  if (path.includes('\0')) throw errors.invalidValue(argument, 'a path without null bytes', path);
 }
 
 interface Step {

@@ -1,4 +1,5 @@
 // Reads XDR (RFC 4506) out of received bytes: nothing is believed, and nothing allocated, before it is known to be there.
+import { decodeText } from './text.js';
 import { paddingOf } from './writer.js';
 
 /** The bytes are not what the protocol says. Whoever decodes turns it into EIO: "the server's answer makes no sense". */
@@ -99,12 +100,9 @@ export class XdrReader {
     return this.opaque(max).slice();
   }
 
-  /** Of at most `max` bytes, as UTF-8: bytes that are none become U+FFFD. */
+  /** Of at most `max` bytes, as UTF-8; a writer's `string` gives the same bytes, whatever they are. */
   string(max: number): string {
-    const length = this.#length(max);
-    const at = this.#take(length);
-    this.#take(paddingOf(length));
-    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + at, length).toString();
+    return decodeText(this.opaque(max));
   }
 
   skip(bytes: number): void {

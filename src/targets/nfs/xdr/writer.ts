@@ -1,6 +1,7 @@
 // Writes XDR (RFC 4506) into one scratch buffer that is reused from call to call; payload is referred to, never copied.
 import { assert } from '../../../base/assert.js';
 import type { SegmentList } from '../../../plan/request.js';
+import { encodeText, isEscaped } from './text.js';
 
 /** Holds the head of any READ or WRITE call, AUTH_SYS with 16 groups and a handle of 128 bytes included. */
 const FIRST_BYTES = 1024;
@@ -119,8 +120,12 @@ export class XdrWriter {
     this.fixed(bytes);
   }
 
-  /** As UTF-8. */
+  /** As UTF-8, or as the bytes that a reader's `string` was. */
   string(text: string): void {
+    if (isEscaped(text)) {
+      this.opaque(encodeText(text));
+      return;
+    }
     const length = Buffer.byteLength(text);
     this.u32(length);
     const at = this.#take(length + paddingOf(length));
