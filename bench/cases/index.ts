@@ -3,6 +3,7 @@ import type { Case } from '../harness.js';
 import { copyCase } from './copy.js';
 import { copySeveralCase } from './copy-several.js';
 import { curveCases } from './curves.js';
+import { iopsCases } from './iops.js';
 import { largeRequestCases } from './large-requests.js';
 import { nfsCases } from './nfs.js';
 import { oddCase } from './odd.js';
@@ -25,7 +26,7 @@ export interface Group {
 
 export const GROUPS: readonly Group[] = [
   { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase, transferSizeCase] },
-  { title: 'Small requests', cases: [randomReadCase, readManyCase, ...curveCases] },
+  { title: 'Small requests', cases: [randomReadCase, ...iopsCases, readManyCase, ...curveCases] },
   { title: 'Large requests', cases: largeRequestCases },
   { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
   { title: 'Streams', cases: streamCases },

@@ -115,7 +115,8 @@ interface FioSide {
   readonly runtime: number;
 }
 
-export async function fio(load: Load): Promise<Sample> {
+/** `more`: options beside its defaults, or in their place. */
+export async function fio(load: Load, more: readonly string[] = []): Promise<Sample> {
   const { stdout } = await runProcess(
     'fio',
     [
@@ -131,6 +132,7 @@ export async function fio(load: Load): Promise<Sample> {
       `--runtime=${load.ms}ms`,
       '--time_based',
       '--output-format=json',
+      ...more,
     ],
     false,
   );
