@@ -47,6 +47,31 @@ describe('Stripes', () => {
     );
   });
 
+  it('counts objects, and the bytes of each, as placing every byte does', () => {
+    fc.assert(
+      fc.property(someStriping, fc.nat(3000), (striping, size) => {
+        const stripes = new Stripes(striping, String);
+        const counted = new Map<string, number>();
+        for (let i = 0; i < size; i++) {
+          const [object = ''] = placeOf(striping, i).split(':');
+          counted.set(object, (counted.get(object) ?? 0) + 1);
+        }
+        const count = Math.max(-1, ...[...counted.keys()].map(Number)) + 1;
+        assert.equal(stripes.objectCount(size), count);
+        for (let object = 0; object < count + 3; object++)
+          assert.equal(stripes.bytesOf(object, size), counted.get(String(object)) ?? 0);
+      }),
+    );
+  });
+
+  it('gives what lies together as one piece', () => {
+    const stripes = new Stripes({ stripeUnitBytes: 4, stripeCount: 1, objectBytes: 16 }, String);
+    assert.deepEqual(stripes.layout(6, 20), [
+      { name: '0', offset: 6, pieces: [{ offset: 6, bytes: 10 }] },
+      { name: '1', offset: 0, pieces: [{ offset: 16, bytes: 10 }] },
+    ]);
+  });
+
   it('a file beyond 2 ** 45 bytes', () => {
     const stripes = new Stripes({ stripeUnitBytes: 65_536, stripeCount: 4, objectBytes: 2 ** 22 }, String);
     const [unit] = stripes.layout(2 ** 45 + 5, 10);

@@ -26,9 +26,10 @@ export class Stripes {
     const { stripeUnitBytes, stripeCount, objectBytes } = striping;
     assert(stripeUnitBytes >= 1 && stripeCount >= 1, 'a stripe holds a byte');
     assert(objectBytes >= stripeUnitBytes && objectBytes % stripeUnitBytes === 0, 'an object holds whole stripe units');
-    this.#unitBytes = stripeUnitBytes;
+    // Over one object, units follow each other: they lie where one as large as the object lies.
+    this.#unitBytes = stripeCount === 1 ? objectBytes : stripeUnitBytes;
     this.#count = stripeCount;
-    this.#unitsPerObject = objectBytes / stripeUnitBytes;
+    this.#unitsPerObject = objectBytes / this.#unitBytes;
     this.#nameOf = nameOf;
   }
 
@@ -64,5 +65,23 @@ export class Stripes {
       yield { offset: block * this.#unitBytes + inBlock, bytes };
       at += bytes;
     }
+  }
+
+  /** How many objects a file of `size` bytes may have: those from 0 up to this; it may have holes. */
+  objectCount(size: number): number {
+    const setBytes = this.#unitBytes * this.#unitsPerObject * this.#count;
+    const sets = Math.floor(size / setBytes);
+    // The last set's first stripe tells how many of its objects there are.
+    return sets * this.#count + Math.min(this.#count, Math.ceil((size % setBytes) / this.#unitBytes));
+  }
+
+  /** How many bytes of an object are of a file of `size` bytes: what is beyond is none of the file's. */
+  bytesOf(object: number, size: number): number {
+    const objectBytes = this.#unitBytes * this.#unitsPerObject;
+    const before = Math.floor(object / this.#count) * objectBytes * this.#count;
+    const inSet = Math.min(Math.max(0, size - before), objectBytes * this.#count);
+    const stripeBytes = this.#unitBytes * this.#count;
+    const inStripe = (inSet % stripeBytes) - (object % this.#count) * this.#unitBytes;
+    return Math.floor(inSet / stripeBytes) * this.#unitBytes + Math.min(Math.max(0, inStripe), this.#unitBytes);
   }
 }
