@@ -47,7 +47,8 @@ async function moveAll(bytes: number, step: number, move: Move): Promise<number>
   const loop = async (slot: number): Promise<void> => {
     for (let at = next; at < bytes; at = next) {
       next += step;
-      requests += (await move(slot, at)).requests;
+      const moved = await move(slot, at);
+      requests += moved.requests;
     }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, (_, slot) => loop(slot)));

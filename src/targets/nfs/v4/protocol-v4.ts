@@ -56,6 +56,11 @@ function newOwner(): ClientOwner {
   return { id: Buffer.from(id), verifier: randomBytes(VERIFIER_BYTES) };
 }
 
+/**
+ * An answer of more makes nfs-ganesha map and unmap memory for each (measured: 1 MiB 1.2 to 2.1 GB/s, 512 KiB 1.9 to 2.4).
+ */
+const READ_BEST_BYTES = 512 * 1024;
+
 export class ProtocolV4 implements NfsProtocol {
   readonly version: '4.1' | '4.2';
   readonly server: string;
@@ -134,7 +139,13 @@ export class ProtocolV4 implements NfsProtocol {
     const session = this.#dispatcher.session;
     const read = least(readBytesMax, session?.readBytesMax, this.#ioBytesMax);
     const write = least(writeBytesMax, session?.writeBytesMax, this.#ioBytesMax);
-    return { readBytesMax: read, writeBytesMax: write, readBytesBest: read, writeBytesBest: write, fileBytesMax };
+    return {
+      readBytesMax: read,
+      writeBytesMax: write,
+      readBytesBest: Math.min(read, READ_BEST_BYTES),
+      writeBytesBest: write,
+      fileBytesMax,
+    };
   }
 
   get offers(): NfsOffers {
