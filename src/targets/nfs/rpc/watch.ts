@@ -21,12 +21,24 @@ export class Watch {
   readonly #watched: Watched;
   readonly #stallMs: number;
   #timer: NodeJS.Timeout | null = null;
+  #look: NodeJS.Immediate | null = null;
+  #dueMs = 0;
   #activeMs = 0;
   /** Connections that fell silent one after the other. */
   #stalls = 0;
   readonly #tick: () => void = () => {
     this.#timer = null;
-    this.#check(performance.now());
+    // A timer's turn comes before a socket's: what has arrived in time, while something else ran, is taken first.
+    this.#look = setImmediate(this.#check);
+  };
+
+  readonly #check: () => void = () => {
+    this.#look = null;
+    const nowMs = performance.now();
+    // This process was stopped, or busy: nobody could have heard the server.
+    if (nowMs - this.#dueMs > this.#silenceMs) this.#activeMs = nowMs;
+    if (this.#watched.deadlineMs <= nowMs) this.#watched.expire(nowMs);
+    if (this.#watched.waiting && nowMs >= this.#activeMs + this.#silenceMs) this.#stalled(nowMs);
     this.start();
   };
 
@@ -52,20 +64,23 @@ export class Watch {
 
   /** While calls wait. Cheap where it runs already. */
   start(): void {
-    if (this.#timer !== null || !this.#watched.pending) return;
-    const dueMs = Math.min(this.#watched.deadlineMs, this.#activeMs + this.#silenceMs) - performance.now();
+    if (this.#timer !== null || this.#look !== null || !this.#watched.pending) return;
+    const nowMs = performance.now();
+    const { waiting, deadlineMs } = this.#watched;
+    const dueMs = Math.min(deadlineMs, (waiting ? this.#activeMs : nowMs) + this.#silenceMs);
+    this.#dueMs = Math.max(dueMs, nowMs + TICK_MIN_MS);
     // Sockets and the wait before a new one keep the process alive, where anybody waits.
-    this.#timer = setTimeout(this.#tick, Math.max(TICK_MIN_MS, dueMs)).unref();
+    this.#timer = setTimeout(this.#tick, this.#dueMs - nowMs).unref();
   }
 
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#look !== null) clearImmediate(this.#look);
     this.#timer = null;
+    this.#look = null;
   }
 
-  #check(nowMs: number): void {
-    if (this.#watched.deadlineMs <= nowMs) this.#watched.expire(nowMs);
-    if (!this.#watched.waiting || nowMs < this.#activeMs + this.#silenceMs) return;
+  #stalled(nowMs: number): void {
     this.#stalls++;
     this.#activeMs = nowMs;
     this.#watched.stalled();
