@@ -98,6 +98,11 @@ export class Objecter {
     return map;
   }
 
+  /** Resolves when the map is of this epoch or a later one. */
+  reached(epoch: number): Promise<void> {
+    return this.#keeper.atLeast(epoch);
+  }
+
   /** Submitted, and not ended. */
   get inFlight(): number {
     return this.#requests.size;

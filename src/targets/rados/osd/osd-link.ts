@@ -21,6 +21,12 @@ import type { OsdRequest, Sending } from './request.js';
 /** Of one OSD: it has some for each placement group that is not ready. */
 const BACKOFFS_MAX = 65_536;
 
+/**
+ * After a connection that broke, so many requests are sent again at first, and two more for each answer: where
+ * connections break again and again, one that carries everything again would break before it brings an answer.
+ */
+const WINDOW_AFTER_BREAK = 8;
+
 export interface LinkUser {
   readonly mon: MonClient;
   /** So long a request may take. */
@@ -36,6 +42,10 @@ export class OsdLink {
   readonly addresses: readonly EntityAddress[];
   readonly #user: LinkUser;
   readonly #requests: Map<number, OsdRequest> = new Map();
+  /** Of these, what was not given to the connection yet, in order. */
+  #waiting: OsdRequest[] = [];
+  /** How many the connection may have. */
+  #window = Number.POSITIVE_INFINITY;
   /** By placement group, then by the OSD's own number. */
   readonly #backoffs: Map<number, Set<bigint>> = new Map();
   readonly #backOff: BackOff;
@@ -60,23 +70,28 @@ export class OsdLink {
     request.sending = sending;
     this.#requests.set(request.tid, request);
     if (this.#isBlocked(request)) return;
+    this.#waiting.push(request);
     if (this.#connection === null) this.#reconnect();
-    else this.#give(this.#connection, request);
+    else this.#fill(this.#connection);
   }
 
   /** The OSD may have dropped it: its placement group began anew. */
   sendAgain(request: OsdRequest, sending: Sending): void {
-    const connection = this.#connection;
     request.sending = sending;
-    if (connection === null || this.#isBlocked(request)) return;
-    if (connection.has(request)) connection.sendAgain(request);
-    else this.#give(connection, request);
+    const connection = this.#connection;
+    if (connection?.has(request) === true && !this.#isBlocked(request)) connection.sendAgain(request);
   }
 
-  #give(connection: Connection, request: OsdRequest): void {
-    if (request.sending === null) return;
-    request.begin(request.sending);
-    connection.send(request);
+  #fill(connection: Connection): void {
+    while (connection.pending < this.#window) {
+      const request = this.#waiting.shift();
+      if (request === undefined) break;
+      // What is blocked meanwhile comes again when it is not.
+      const isDue = this.#requests.get(request.tid) === request && !this.#isBlocked(request);
+      if (!isDue || request.sending === null) continue;
+      request.begin(request.sending);
+      connection.send(request);
+    }
   }
 
   /** It is not this OSD's any more, and its memory is free. */
@@ -91,6 +106,8 @@ export class OsdLink {
   forget(request: OsdRequest): void {
     this.#requests.delete(request.tid);
     this.#backOff.reset();
+    this.#window = this.#waiting.length === 0 ? Number.POSITIVE_INFINITY : this.#window + 1;
+    if (this.#connection !== null) this.#fill(this.#connection);
   }
 
   /** Its requests, which it has no business with any more. */
@@ -101,6 +118,7 @@ export class OsdLink {
     this.#connection = null;
     const requests = [...this.#requests.values()];
     this.#requests.clear();
+    this.#waiting = [];
     return requests;
   }
 
@@ -132,7 +150,8 @@ export class OsdLink {
         lost: (error) => this.#broke(error),
       });
       this.#connection = connection;
-      for (const request of this.#inOrder()) this.#give(connection, request);
+      this.#waiting = this.#inOrder();
+      this.#fill(connection);
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       this.#broke(error);
@@ -151,6 +170,7 @@ export class OsdLink {
   /** What it asked to wait with, it asks again on the next one. */
   #lost(): void {
     this.#connection = null;
+    this.#window = WINDOW_AFTER_BREAK;
     this.#backoffs.clear();
     this.#backoffCount = 0;
     this.#reconnect();
@@ -192,11 +212,15 @@ export class OsdLink {
 
   /** What it had of this group it dropped. */
   #unblocked(key: number): void {
-    for (const request of this.#inOrder()) {
-      const { sending } = request;
-      if (sending === null || pgKey(sending.location.pg.pool, sending.location.pg.seed) !== key) continue;
-      this.sendAgain(request, sending);
-    }
-    if (this.#connection === null) this.#reconnect();
+    const connection = this.#connection;
+    const isOf = ({ sending }: OsdRequest): boolean =>
+      sending !== null && pgKey(sending.location.pg.pool, sending.location.pg.seed) === key;
+    const group = this.#inOrder().filter(isOf);
+    const dropped = group.filter((request) => connection?.has(request) === true);
+    for (const request of dropped) connection?.sendAgain(request);
+    this.#waiting = this.#waiting.filter((request) => !isOf(request));
+    this.#waiting.push(...group.filter((request) => !dropped.includes(request)));
+    if (connection === null) this.#reconnect();
+    else this.#fill(connection);
   }
 }
