@@ -42,7 +42,8 @@ describe('a lease that ran out', () => {
     const there = server.files.names.get('file');
     assert.ok(there !== undefined);
     there.change++;
-    for (let i = 0; i < 2; i++) await assert.rejects(read(client, file, 0, 100), /"file" was changed by another since/);
+    for (let i = 0; i < 2; i++)
+      await assert.rejects(read(client, file, 0, 100), /"file" was changed after it was opened/);
     await client.closeFile(file);
   });
 

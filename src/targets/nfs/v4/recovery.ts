@@ -304,7 +304,9 @@ export class Recovery implements Recoverer {
       if (file.isUnchanged(change)) return;
       // What the server has open for it now ends with the client.
       const { server } = this.#dispatcher;
-      file.lose(systemError('EIO', `${server}: ${file.name} was changed by another since the lease on it ran out`));
+      file.lose(
+        systemError('EIO', `${server}: ${file.name} was changed after it was opened, and the lease on it has run out`),
+      );
     } catch (error) {
       if (!(error instanceof StatusError) || recoveryDecision(error.status) !== 'fail') throw error;
       file.lose(nfsError(error.status, `OPEN ${file.name} again`, this.#dispatcher.server));
