@@ -6,7 +6,7 @@ import { toOffset } from '../base/integers.js';
 export interface WriteStreamOptions extends Abortable {
   /** Where in the file; undefined: at the handle's own position, which then moves. */
   readonly start?: number | bigint | undefined;
-  /** How many bytes wait, as they were given, before `write` returns false. Default: one request, 1 MiB. */
+  /** How many bytes wait to be taken before `write` returns false. Default 64 KiB; what was taken has its own budget. */
   readonly highWaterMark?: number | undefined;
   /** False: the file stays open, whatever becomes of the stream. Default true. */
   readonly autoClose?: boolean | undefined;

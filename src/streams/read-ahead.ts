@@ -6,6 +6,7 @@ import { assert } from '../base/assert.js';
 import { alignUp, PAGE_SIZE } from '../base/integers.js';
 import { IovIter } from '../iter/iov-iter.js';
 import type { TransferOptions } from '../transfer/options.js';
+import { turnIsUsedUp } from '../transfer/turn.js';
 import { chunkMemory } from './chunk-memory.js';
 import { bytesOf, depthOf, type StreamHost } from './host.js';
 
@@ -50,6 +51,8 @@ export class ReadAhead {
   #slots: Slot[] = [];
   #heldBytes = 0;
   #inFlight = 0;
+  /** The turn of the event loop is used up: reads go on in the next one. */
+  #pausing = false;
   /** At the handle's own position: where what was handed out ends, and where what was asked for does. */
   #given = -1;
   #taken = -1;
@@ -98,11 +101,21 @@ export class ReadAhead {
 
   /** Reads as far ahead as may be. */
   #fill(): void {
-    while (!this.#isOver() && this.#left > 0 && this.#inFlight < this.#depth) {
+    while (!this.#isOver() && this.#left > 0 && this.#inFlight < this.#depth && !this.#pausing) {
       const bytes = this.#nextBytes();
       if (bytes === 0 || (this.#slots.length > 0 && this.#heldBytes + bytes > this.#bytesMax)) return;
+      // The kernel faults fresh memory in, page by page, before it returns: half a millisecond for a megabyte.
+      if (this.#slots.length > 0 && turnIsUsedUp(true)) return this.#pause();
       this.#read(bytes);
     }
+  }
+
+  #pause(): void {
+    this.#pausing = true;
+    setImmediate(() => {
+      this.#pausing = false;
+      this.#fill();
+    });
   }
 
   #isOver(): boolean {

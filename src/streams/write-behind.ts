@@ -17,14 +17,13 @@ import { turnIsUsedUp } from '../transfer/turn.js';
 import { Gather, streamPool } from './gather.js';
 import { bytesOf, depthOf, type StreamHost } from './host.js';
 import { Linger } from './linger.js';
+import { type Piece, Pieces } from './pieces.js';
 import { type Sent, StreamLedger } from './stream-ledger.js';
 
 /** Where every request goes alone (O_APPEND, a pipe) larger ones gain nothing. */
 const ALONE_BYTES_MAX = 1024 * 1024;
-/** As a Writable hands them over. */
-export interface Piece {
-  readonly chunk: Uint8Array;
-}
+/** Chunks from this size on are weighed against the turn: a socket hands over two megabytes of them without a pause. */
+const LARGE_CHUNK_BYTES: number = 16 * 1024;
 
 export interface WriteBehindEvents {
   /** What `take` did not take at once is taken now, and its memory is the caller's again; or it never will be. */
@@ -42,9 +41,6 @@ export interface WriteBehindOptions {
   /** Called with the bytes that are written, from the first on without a break, when something has landed. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
 }
-
-const NOTHING = new Uint8Array(0);
-const NO_PIECES: readonly Piece[] = [];
 
 export class WriteBehind {
   readonly #host: StreamHost;
@@ -68,10 +64,8 @@ export class WriteBehind {
   #gatheredBytes = 0;
   #droppedBytes = 0;
 
-  /** Given, and not taken: from byte #pieceAt of #pieces[#piece] on. */
-  #pieces: readonly Piece[] = NO_PIECES;
-  #piece = 0;
-  #pieceAt = 0;
+  /** Given, and not taken. */
+  readonly #pieces = new Pieces();
   /** Somebody waits for `taken`. */
   #owes = false;
 
@@ -83,6 +77,8 @@ export class WriteBehind {
   #told: Error | null = null;
   #onEnd: ((error: Error | null) => void) | null = null;
   #stopped = false;
+  /** Stopped: what was given is still taken. */
+  #takesRest = false;
   #onStopped: (() => void) | null = null;
 
   constructor(host: StreamHost, options: WriteBehindOptions, events: WriteBehindEvents) {
@@ -126,7 +122,8 @@ export class WriteBehind {
   take(chunk: Uint8Array): boolean {
     const { byteLength } = chunk;
     const gather = this.#gather;
-    if (byteLength >= gather.capacity - gather.at || byteLength === 0) return this.takeAll([{ chunk }]);
+    if (byteLength >= gather.capacity - gather.at || byteLength >= LARGE_CHUNK_BYTES || byteLength === 0)
+      return this.takeAll([{ chunk }]);
     gather.bytes.set(chunk, gather.at);
     gather.at += byteLength;
     return true;
@@ -135,7 +132,7 @@ export class WriteBehind {
   /** As `take`, of all of them. */
   takeAll(pieces: readonly Piece[]): boolean {
     assert(!this.#owes && this.#onEnd === null, 'one chunk, or one list of them, is given at a time, before the end');
-    this.#pieces = pieces;
+    this.#pieces.give(pieces);
     if (this.#drain()) return true;
     this.#owes = true;
     if (this.#error !== null) setImmediate(this.#settle);
@@ -150,9 +147,13 @@ export class WriteBehind {
     if (this.#inFlight === 0) setImmediate(this.#settle);
   }
 
-  /** Takes nothing more; calls back when all that was taken is answered, of a pipe at once: it is taken back. */
-  stop(callback: () => void): void {
+  /**
+   * Takes nothing more, or no more than what was given (`all`); calls back when all that was taken is answered. Of a pipe
+   * at once: it is taken back.
+   */
+  stop(all: boolean, callback: () => void): void {
     this.#stopped = true;
+    this.#takesRest = all && this.#cancel === null;
     this.#onStopped = callback;
     this.#cancel?.abort();
     this.#settle();
@@ -162,39 +163,34 @@ export class WriteBehind {
 
   /** Takes as much as there is room for. True: all of it, and nothing of it is in flight as it lies. */
   #drain(): boolean {
-    while (this.#piece < this.#pieces.length) {
-      const chunk = this.#pieces[this.#piece]?.chunk ?? NOTHING;
-      while (this.#pieceAt < chunk.byteLength) {
-        if (this.#error !== null || this.#stopped) return false;
-        const bytes = this.#lyingBytes(chunk);
-        const isTaken = bytes > 0 ? this.#sendAsItLies(chunk, bytes) : this.#copy(chunk);
-        if (!isTaken) return false;
-      }
-      this.#piece++;
-      this.#pieceAt = 0;
+    for (let { chunk } = this.#pieces; chunk !== null; { chunk } = this.#pieces) {
+      if (this.#error !== null || (this.#stopped && !this.#takesRest)) return false;
+      if (chunk.byteLength >= LARGE_CHUNK_BYTES && this.#mustPause()) return false;
+      const bytes = this.#lyingBytes(chunk);
+      const isTaken = bytes > 0 ? this.#sendAsItLies(chunk, bytes) : this.#copy(chunk);
+      if (!isTaken) return false;
     }
-    this.#pieces = NO_PIECES;
-    this.#piece = 0;
     return this.#lying === 0;
   }
 
   /** How much of the rest of the chunk the target takes as it lies, in whole blocks; 0: it is gathered. */
   #lyingBytes(chunk: Uint8Array): number {
-    const rest = chunk.byteLength - this.#pieceAt;
+    const rest = chunk.byteLength - this.#pieces.at;
     if (rest < PAGE_SIZE) return 0;
     const where = this.#where();
     const limits = this.#limitsAt(where);
     if (rest < this.#requestBytes(limits) || where % limits.endAlignment !== 0) return 0;
     const inPage = hostPages().offsetInPage(chunk.buffer);
-    if (inPage < 0 || (inPage + chunk.byteOffset + this.#pieceAt) % limits.memoryAlignment !== 0) return 0;
+    if (inPage < 0 || (inPage + chunk.byteOffset + this.#pieces.at) % limits.memoryAlignment !== 0) return 0;
     return alignDown(rest, limits.endAlignment);
   }
 
   /** False: no room now. */
   #sendAsItLies(chunk: Uint8Array, bytes: number): boolean {
     if (!this.#sendGathered() || !this.#maySend(bytes)) return false;
-    const view = chunk.subarray(this.#pieceAt, this.#pieceAt + bytes);
-    this.#pieceAt += bytes;
+    const { at } = this.#pieces;
+    const view = chunk.subarray(at, at + bytes);
+    this.#pieces.advance(bytes);
     this.#lying++;
     this.#send(IovIter.ubuf(view), bytes, null);
     return true;
@@ -206,7 +202,7 @@ export class WriteBehind {
     const mustGo = gather.lease !== null && (gather.room === 0 || this.#wouldSplit(chunk));
     if (mustGo && !this.#sendGathered()) return false;
     if (gather.lease === null && !this.#openGather()) return false;
-    this.#pieceAt += gather.copy(chunk, this.#pieceAt);
+    this.#pieces.advance(gather.copy(chunk, this.#pieces.at));
     // Full: it goes now if it can; else when something has landed.
     if (gather.room === 0) this.#sendGathered();
     return true;
@@ -214,7 +210,7 @@ export class WriteBehind {
 
   /** Appending: what is one request lands in one piece, whoever else appends; so a chunk is not cut without need. */
   #wouldSplit(chunk: Uint8Array): boolean {
-    return this.#host.appends && this.#pieceAt === 0 && chunk.byteLength > this.#gather.room;
+    return this.#host.appends && this.#pieces.at === 0 && chunk.byteLength > this.#gather.room;
   }
 
   #openGather(): boolean {
@@ -222,10 +218,7 @@ export class WriteBehind {
     const limits = this.#limitsAt(where);
     const bytes = this.#requestBytes(limits);
     if (this.#inFlight > 0 && this.#inFlightBytes + bytes > this.#bytesMax) return false;
-    if (turnIsUsedUp(true)) {
-      setImmediate(this.#again);
-      return false;
-    }
+    if (this.#mustPause()) return false;
     const lease = streamPool().lease(bytes);
     if (lease === null) {
       streamPool().onceFree(this.#again);
@@ -236,6 +229,13 @@ export class WriteBehind {
     this.#eager = limits.endAlignment === 1;
     if (!this.#eager) this.#linger.start();
     else if (this.#inFlight === 0) setImmediate(this.#settle);
+    return true;
+  }
+
+  /** The turn of the event loop is used up: what is left is taken in the next one. */
+  #mustPause(): boolean {
+    if (!turnIsUsedUp(true)) return false;
+    setImmediate(this.#again);
     return true;
   }
 
@@ -252,9 +252,7 @@ export class WriteBehind {
   }
 
   #unsentBytes(): number {
-    let bytes = this.#droppedBytes + this.#gather.length - this.#pieceAt;
-    for (let i = this.#piece; i < this.#pieces.length; i++) bytes += this.#pieces[i]?.chunk.byteLength ?? 0;
-    return bytes;
+    return this.#droppedBytes + this.#gather.length + this.#pieces.bytesLeft;
   }
 
   // ---- sending ---------------------------------------------------------------------------------------------------
@@ -359,9 +357,15 @@ export class WriteBehind {
   }
 
   #settleStopped(): void {
-    if (this.#error === null) this.#sendGathered();
+    const isTaken = this.#error !== null || !this.#owes || !this.#takesRest || this.#drain();
+    // Before it may be called back: the last of it was taken just now.
+    if (this.#error === null && isTaken) this.#sendGathered();
     const callback = this.#onStopped;
-    if (this.#inFlight > 0 || callback === null) return;
+    if (this.#inFlight > 0 || !isTaken || callback === null) return;
+    if (this.#owes && this.#takesRest) {
+      this.#owes = false;
+      this.#events.taken(this.#error === null ? null : this.tell(this.#error));
+    }
     this.#onStopped = null;
     this.#linger.stop();
     callback();

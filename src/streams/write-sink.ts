@@ -1,7 +1,8 @@
 // Write-behind for whoever waits with promises: web streams and iterables.
 import type { Outcome } from '../transfer/outcome.js';
 import type { StreamHost } from './host.js';
-import { type Piece, WriteBehind, type WriteBehindOptions } from './write-behind.js';
+import type { Piece } from './pieces.js';
+import { WriteBehind, type WriteBehindOptions } from './write-behind.js';
 
 export interface WriteSinkOptions extends WriteBehindOptions {
   /** Synced before `end` resolves. */
@@ -80,7 +81,7 @@ export class WriteSink {
   /** Sends nothing more; resolves when everything in flight was answered. */
   async abort(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#behind.stop(resolve);
+      this.#behind.stop(false, resolve);
     });
     await this.#close();
   }

@@ -3,7 +3,14 @@ import { addAbortSignal, Writable } from 'node:stream';
 import type { Extent } from '../base/errors.js';
 import type { StreamHost } from './host.js';
 import type { StreamSettings } from './options.js';
-import { type Piece, WriteBehind } from './write-behind.js';
+import type { Piece } from './pieces.js';
+import { WriteBehind } from './write-behind.js';
+
+/**
+ * What waits is what cannot be taken just now: no room, or no time left in this turn of the event loop. A producer that is
+ * told so at once does not go on reading its socket, two megabytes in one turn. Node's own default since 22.
+ */
+const HIGH_WATER_MARK_BYTES: number = 64 * 1024;
 
 type Done = (error?: Error | null) => void;
 
@@ -12,7 +19,8 @@ type Done = (error?: Error | null) => void;
  *
  * The callback of `write` says that the chunk is taken and its memory the caller's again; 'finish' says that all is
  * written. An error comes as 'error' with the ledger of the whole stream, after everything in flight was answered.
- * Destroying it waits until all that was taken is written, and only then comes 'close'. `extents` says what is known.
+ * Destroying it waits until all that was taken is written, the chunk whose `write` is under way to its end, and only then
+ * comes 'close': as of Node's stream, no chunk is cut. `extents` says what is known.
  */
 export class WriteStream extends Writable {
   /** Path or URL of the file. */
@@ -29,7 +37,7 @@ export class WriteStream extends Writable {
 
   constructor(host: StreamHost, settings: StreamSettings) {
     const { autoClose, emitClose, encoding, signal } = settings;
-    const highWaterMark = settings.highWaterMark ?? host.target.limitsAt(settings.start ?? 0, 'write').bestBytes;
+    const highWaterMark = settings.highWaterMark ?? HIGH_WATER_MARK_BYTES;
     super({ highWaterMark, autoDestroy: autoClose, emitClose, decodeStrings: true });
     if (encoding !== undefined) this.setDefaultEncoding(encoding);
     this.path = host.target.name;
@@ -110,7 +118,7 @@ export class WriteStream extends Writable {
   }
 
   override _destroy(error: Error | null, callback: Done): void {
-    this.#behind.stop(() => {
+    this.#behind.stop(true, () => {
       this.#leave();
       if (!this.autoClose) return callback(error);
       this.#host.close().then(

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { describe, it } from 'node:test';
+import { PAGE_SIZE } from '../../src/base/integers.js';
 import { open } from '../../src/index.js';
 import { streamPool } from '../../src/streams/gather.js';
 import { Op, type Operation } from '../../src/targets/file/engines/engine.js';
@@ -321,6 +322,77 @@ describe('destroyed in mid-flight', () => {
     assert.ok(readFileSync(path).equals(data));
     assert.equal(stream.bytesWritten, data.length);
     assert.equal(streamPool().leased, 0);
+  });
+
+  it('a chunk whose write is under way is not cut, one that waits behind it is not begun', async () => {
+    for (const [skew, chunks] of [
+      [1, 1],
+      [0, 1],
+      [1, 3],
+    ] as const) {
+      const path = fresh();
+      const releases: (() => void)[] = [];
+      const file = await openFaulty(path, {
+        judge: (operation) => {
+          if (operation.op === Op.WRITE) releases.push(hold(operation));
+          return undefined;
+        },
+      });
+      // More than the budget: a part of it is taken, as it lies or gathered, and nothing of it answered.
+      const data = aligned(20 * MIB + PAGE_SIZE).subarray(skew, skew + 20 * MIB);
+      const stream = file.createWriteStream();
+      const told: unknown[] = [];
+      const each = data.length / chunks;
+      stream.cork();
+      for (let i = 0; i < chunks; i++)
+        stream.write(data.subarray(i * each, (i + 1) * each), (error) => told.push(error));
+      stream.uncork();
+      await until(() => releases.length === 8);
+      stream.write('never begun', (error) => told.push(error));
+      stream.destroy();
+      while (!stream.closed) {
+        for (const release of releases.splice(0)) release();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.ok(readFileSync(path).equals(data));
+      assert.deepEqual(stream.extents, [{ offset: 0, length: data.length, state: 'done' }]);
+      assert.equal(told.filter((error) => error === null || error === undefined).length, chunks);
+      assert.equal(told.length, chunks + 1);
+      assert.equal(streamPool().leased, 0);
+      assertNoLeaks();
+    }
+  });
+
+  it('an error in the rest of a chunk is told by its callback, and the extents say what is there', async () => {
+    const path = fresh();
+    const releases: (() => void)[] = [];
+    const file = await openFaulty(path, {
+      judge: (operation) => {
+        if (operation.op !== Op.WRITE) return undefined;
+        releases.push(hold(operation));
+        return operation.offset === 12 * MIB ? { result: EIO } : undefined;
+      },
+    });
+    const data = randomBytes(20 * MIB);
+    const stream = file.createWriteStream();
+    let told: unknown;
+    stream.write(data, (error) => {
+      told = error;
+    });
+    await until(() => releases.length === 8);
+    stream.destroy();
+    while (!stream.closed) {
+      for (const release of releases.splice(0)) release();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(told instanceof Error && 'code' in told && told.code === 'EIO');
+    checkExtents(stream.extents, 0, data.length);
+    assert.deepEqual(
+      stream.extents.filter(({ state }) => state === 'unknown'),
+      [{ offset: 12 * MIB, length: MIB, state: 'unknown' }],
+    );
+    assert.equal(streamPool().leased, 0);
+    assertNoLeaks();
   });
 
   it('bounded: what it holds is its budget, however fast it is fed', async () => {
