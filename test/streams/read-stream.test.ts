@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open as nodeOpen } from 'node:fs/promises';
-import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
 import { type File, open, type ReadStream } from '../../src/index.js';
@@ -14,12 +13,6 @@ import { assertNoLeaks } from '../support/leaks.js';
 import { requireAddon } from '../support/needs.js';
 import { withSeed } from '../support/random.js';
 import { closeOf, EIO, errorOf, fileOf, fresh, hold, MIB, randomBytes, until } from './support.js';
-
-/** NodeGCPerformanceDetail: the types of Node 20 leave it out. */
-function kindOf(entry: object): unknown {
-  const detail = 'detail' in entry ? entry.detail : null;
-  return typeof detail === 'object' && detail !== null && 'kind' in detail ? detail.kind : undefined;
-}
 
 async function collect(stream: ReadStream): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -128,25 +121,6 @@ describe('memory', () => {
     for (const { buffer, byteOffset } of chunks)
       assert.equal((hostPages().offsetInPage(buffer) + byteOffset) % 4096, 0);
     assert.ok(Buffer.concat(chunks).equals(data), 'nothing was read over what was kept');
-  });
-
-  it('a chunk that nobody holds is collected young: full collections hold the event loop for milliseconds', async (t) => {
-    if (!requireAddon(t)) return;
-    const path = fresh();
-    writeFileSync(path, '');
-    truncateSync(path, 1024 * MIB);
-    let full = 0;
-    const observer = new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (kindOf(entry) === constants.NODE_PERFORMANCE_GC_MAJOR) full++;
-    });
-    observer.observe({ entryTypes: ['gc'] });
-    let bytes = 0;
-    for await (const chunk of (await open(path)).createReadStream()) bytes += (chunk as Buffer).length;
-    await new Promise((resolve) => setImmediate(resolve));
-    observer.disconnect();
-    assert.equal(bytes, 1024 * MIB);
-    // One for each 64 MiB where something keeps them: 14 to 16.
-    assert.ok(full <= 7, `${full} full collections`);
   });
 
   it('from a reader to a writer no byte is copied', async (t) => {
