@@ -78,12 +78,10 @@ export async function awaited(file: Movable, load: Load, memory: Region): Promis
 /** A batch is several times as long as what is in flight, so that its end, where the queue runs dry, weighs little. */
 const BATCH_TIMES = 32;
 const BATCH_LEAST = 256;
-/** Elements share memory: what was read is not looked at. */
-const BATCH_PAGES = 512;
-
 /** Reads handed over by the batch: nothing is made for any of them. */
 export async function batched(file: File, load: Load): Promise<Sample> {
-  using memory = new Region(BATCH_PAGES * load.requestBytes);
+  // As much memory as is in flight, as fio has it: what was read is not looked at.
+  using memory = new Region(load.depth * load.requestBytes);
   const count = Math.max(BATCH_LEAST, BATCH_TIMES * load.depth);
   const batch = new Batch(count, memory.bytes);
   const place = placesOf(load);
@@ -92,7 +90,7 @@ export async function batched(file: File, load: Load): Promise<Sample> {
   const started = performance.now();
   while (performance.now() - started < load.ms) {
     batch.clear();
-    for (let i = 0; i < count; i++) batch.add(place(), (i % BATCH_PAGES) * load.requestBytes, load.requestBytes);
+    for (let i = 0; i < count; i++) batch.add(place(), (i % load.depth) * load.requestBytes, load.requestBytes);
     await file.readBatch(batch, { depth: load.depth });
     requests += count;
   }

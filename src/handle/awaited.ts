@@ -71,7 +71,8 @@ export class Awaited implements SingleOwner {
     const bytes = length ?? memory.byteLength - from;
     if (!isIndex(bytes) || from + bytes > memory.byteLength || !isIndex(position + bytes)) return null;
     const single = takeSingle();
-    if (single.begin(this, this.#target, this.#direction, position, memory, from, bytes, options) !== 'begun') {
+    const [target, direction, byteOffset] = [this.#target, this.#direction, memory.byteOffset + from];
+    if (single.begin(this, target, direction, position, memory.buffer, byteOffset, bytes, options) !== 'begun') {
       single.recycle();
       return null;
     }

@@ -59,18 +59,16 @@ export class Single implements RequestOwner {
     target: Target,
     direction: Direction,
     offset: number,
-    memory: ArrayBufferView,
-    memoryOffset: number,
+    buffer: ArrayBufferLike,
+    byteOffset: number,
     bytes: number,
     options: TransferOptions,
   ): Begun {
-    const { buffer } = memory;
-    const byteOffset = memory.byteOffset + memoryOffset;
     const limits = target.limitsAt(offset, direction);
-    // Below 0 where it is not known, and of what is detached.
+    // Detached or shrunk: a transfer has the error for that.
+    if (byteOffset + bytes > buffer.byteLength) return 'not one';
     const inPage = hostPages().offsetInPage(buffer);
-    const isKnown = inPage >= 0 && byteOffset + bytes <= buffer.byteLength;
-    if (!isWhole(limits, direction, offset, bytes, isKnown ? inPage + byteOffset : -1)) return 'not one';
+    if (!isWhole(limits, direction, offset, bytes, inPage < 0 ? -1 : inPage + byteOffset)) return 'not one';
     const request = takeRequest();
     fillWhole(request, limits, direction, offset, bytes, buffer, byteOffset);
     request.dsync = options.dsync === true;

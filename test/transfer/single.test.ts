@@ -73,7 +73,10 @@ const single: Start = (target, memory, offset, direction, options) =>
         resolve(errorOf(error));
       },
     };
-    assert.equal(one.begin(owner, target, direction, offset, memory, 0, memory.length, options), 'begun');
+    assert.equal(
+      one.begin(owner, target, direction, offset, memory.buffer, memory.byteOffset, memory.length, options),
+      'begun',
+    );
   });
 
 async function run(start: Start, seed: number): Promise<unknown> {
@@ -115,7 +118,7 @@ test('what is more than one request, or not aligned, or refused for now, is left
   using region = new Region(64 * 1024);
   const owner = { moved: () => assert.fail(), failed: () => assert.fail() };
   const begins = (target: SimTarget, offset: number, from: number, bytes: number): string =>
-    takeSingle().begin(owner, target, 'write', offset, region.bytes, from, bytes, {});
+    takeSingle().begin(owner, target, 'write', offset, region.buffer, from, bytes, {});
   const target = new SimTarget({ size: 1 << 20, faults: [{ fault: 'full', at: 1 }] });
   assert.equal(begins(target, 1, 0, 4096), 'not one', 'its offset');
   assert.equal(begins(target, 0, 1, 4096), 'not one', 'its memory');

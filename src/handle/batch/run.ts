@@ -12,6 +12,8 @@ import { runTransfer } from '../../transfer/transfer.js';
 import { turnIsUsedUp } from '../../transfer/turn.js';
 import { type Batch, failed, finish, memoryOf } from './batch.js';
 
+const NO_MEMORY: ArrayBuffer = new ArrayBuffer(0);
+
 /**
  *      next ─ send ─┬─ Single ────────────┐
  *        ▲          ├─ Transfer ──────────┴─ answered: `bytes`, or an error ─ the next one, or the end
@@ -19,6 +21,10 @@ import { type Batch, failed, finish, memoryOf } from './batch.js';
  */
 export class BatchRun implements SingleOwner {
   readonly #batch: Batch;
+  /** The batch's memory, asked once: a view's buffer costs as much as the rest of an element. */
+  readonly #memory: ArrayBufferView | null;
+  readonly #buffer: ArrayBufferLike;
+  readonly #byteOffset: number;
   readonly #target: Target;
   readonly #direction: Direction;
   readonly #depth: number;
@@ -50,6 +56,9 @@ export class BatchRun implements SingleOwner {
     ended: () => void,
   ) {
     this.#batch = batch;
+    this.#memory = batch.memory;
+    this.#buffer = batch.memory?.buffer ?? NO_MEMORY;
+    this.#byteOffset = batch.memory?.byteOffset ?? 0;
     this.#target = target;
     this.#direction = direction;
     this.#depth = limits.depth;
@@ -128,16 +137,28 @@ export class BatchRun implements SingleOwner {
     // Looked at once more: the columns may have been written since, and an address is made of this.
     const problem = batch.problemOf(index);
     if (problem !== null || memory === null) throw problem;
-    if (length === 0) this.#answered(index);
-    else if (!this.#isSimple || !this.#sendSingle(index, memory, position, offset, length))
-      this.#sendTransfer(index, memory, position, offset, length);
+    if (length === 0) return this.#answered(index);
+    const isShared = memory === this.#memory;
+    const buffer = isShared ? this.#buffer : memory.buffer;
+    const byteOffset = (isShared ? this.#byteOffset : memory.byteOffset) + offset;
+    if (!this.#isSimple || !this.#sendSingle(index, buffer, byteOffset, position, length))
+      this.#sendTransfer(index, new Uint8Array(buffer, byteOffset, length), position);
   }
 
   /** False: it takes a transfer. */
-  #sendSingle(index: number, memory: ArrayBufferView, position: number, offset: number, length: number): boolean {
+  #sendSingle(index: number, buffer: ArrayBufferLike, byteOffset: number, position: number, length: number): boolean {
     const single = takeSingle();
     single.index = index;
-    const begun = single.begin(this, this.#target, this.#direction, position, memory, offset, length, this.#options);
+    const begun = single.begin(
+      this,
+      this.#target,
+      this.#direction,
+      position,
+      buffer,
+      byteOffset,
+      length,
+      this.#options,
+    );
     if (begun === 'begun') return true;
     single.recycle();
     if (begun === 'not one') return false;
@@ -150,8 +171,9 @@ export class BatchRun implements SingleOwner {
     return true;
   }
 
-  #sendTransfer(index: number, memory: ArrayBufferView, position: number, offset: number, length: number): void {
-    const iter = IovIter.ubuf(new Uint8Array(memory.buffer, memory.byteOffset + offset, length));
+  #sendTransfer(index: number, memory: Uint8Array, position: number): void {
+    const iter = IovIter.ubuf(memory);
+    const { length } = memory;
     const done = (outcome: Outcome): void => this.#answer(index, outcome.bytes, outcome);
     const failed = (error: unknown): void => this.#answerError(index, error);
     runTransfer(this.#target, iter, position, length, this.#direction, this.#options, done, failed);
