@@ -13,11 +13,11 @@ set -e
 trap '' INT TERM HUP
 number=$(cat /sys/class/zram-control/hot_add)
 cleanup() {
-  umount "$1" 2>/dev/null || true
-  for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    # Who looks at new devices (udev) may hold it for a moment.
-    if echo 1 > /sys/block/zram$number/reset 2>/dev/null; then break; fi
-    sleep 0.1
+  # The kernel closes what a ring had open a moment later, and who looks at new devices (udev) may hold one as long.
+  for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    umount "$1" 2>/dev/null || true
+    if sh -c "echo 1 > /sys/block/zram$number/reset" 2>/dev/null; then break; fi
+    sleep 0.2
   done
   echo $number > /sys/class/zram-control/hot_remove
 }
