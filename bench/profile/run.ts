@@ -41,11 +41,11 @@ export async function runProfiles({ names, parent, page }: ProfileJob): Promise<
       );
       rmSync(directory, { recursive: true, force: true });
       found.push(JSON.parse(stdout) as Profiled); // as the worker prints it
+      // Kept after each path: an interrupted run loses one.
+      mkdirSync(dirname(page), { recursive: true });
+      writeFileSync(page, profileText(found, describeMachine(scratch.directory), new Date()));
     }
-    const text = profileText(found, describeMachine(scratch.directory), new Date());
-    mkdirSync(dirname(page), { recursive: true });
-    writeFileSync(page, text);
-    console.log(text);
+    console.log(profileText(found, describeMachine(scratch.directory), new Date()));
   } finally {
     scratch.remove();
   }

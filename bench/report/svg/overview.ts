@@ -30,7 +30,7 @@ function linesOf({ results }: Section): Line[] {
       const { figure } = verdict;
       if (figure === undefined || figure.unit !== '×' || figure.limitIs !== 'least') return [];
       // "≥ 2 × nfs-cp" is told by the mark: the name says beside whom.
-      return [{ name: `${result.name}: ${verdict.bar.replace(/^≥ [\d.]+ × /, 'beside ')}`, verdict, figure }];
+      return [{ name: `${result.name}: ${verdict.bar.replace(/≥ [\d.]+ × /, 'beside ')}`, verdict, figure }];
     }),
   );
 }
