@@ -28,12 +28,13 @@ describe('a session with a monitor', { timeout: 180_000 }, () => {
       client.wantOsdMap(0);
       await watcher.until(() => watcher.fulls.length > 0);
       const { newest } = await client.version('osdmap');
-      assert.deepEqual(watcher.fulls, [newest]);
+      // The monitor may have made another map since it sent the first.
+      assert.ok((watcher.fulls[0] as number) <= newest, String(watcher.fulls));
       client.haveOsdMap(newest);
       const { result, output } = await client.command({ prefix: 'osd set', key: 'noout' });
       assert.equal(result, 0, output.toString());
       await watcher.until(() => watcher.newest > newest);
-      assert.deepEqual(watcher.incrementals, [newest + 1]);
+      assert.ok(watcher.incrementals.includes(newest + 1), String(watcher.incrementals));
       assert.equal(client.fsid, cluster.fsid);
       assert.ok(client.globalId > 0n);
       // Asked for by number, they come again.

@@ -1,7 +1,7 @@
 // Regions that the kernel has pinned once and for all: small requests to and from them spare it the pinning of each.
 //
 // Measured on Linux 6.18, XFS on zram, 4 KiB reads, fio with and without: 0.3 µs of 2.9 µs a read, 11 to 12 %. On a disk:
-// nothing that shows. Registered files, in the same runs: nothing, 0.97 to 1.01 ×; so there are none, and a descriptor
+// nothing that shows. Registered files, in the same runs: nothing, 0.90 to 1.01 ×; so there are none, and a descriptor
 // that is closed can never be met again through a table.
 import { assert } from '../../../base/assert.js';
 import type { NativeRing } from '../../../memory/addon.js';
