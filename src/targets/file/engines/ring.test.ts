@@ -5,6 +5,8 @@ import { FakeRing } from '../../../../test/support/fake-ring.js';
 import { Ring } from './ring.js';
 
 const EAGAIN = 11;
+/** Nothing is submitted before the tick ends. */
+const WHOLE_TICK = 256;
 const EBUSY = 16;
 const EBADF = 9;
 
@@ -48,7 +50,7 @@ function uncaught(t: TestContext): unknown[] {
 
 test('what one tick submits goes in one enter, and keeps the loop alive until it is answered', async () => {
   const native = new FakeRing(8, 8);
-  const ring = new Ring(native, 8, false);
+  const ring = new Ring(native, 8, false, WHOLE_TICK);
   const owner = answers();
   for (let fd = 0; fd < 5; fd++) assert.ok(push(ring, owner, fd));
   assert.deepEqual(native.enters, [], 'nothing before the tick ends');
@@ -69,7 +71,7 @@ test('what one tick submits goes in one enter, and keeps the loop alive until it
 
 test('a full submission queue is submitted, and a full ring says so until there is room', async () => {
   const native = new FakeRing(4, 16);
-  const ring = new Ring(native, 10, false);
+  const ring = new Ring(native, 10, false, WHOLE_TICK);
   const owner = answers();
   for (let i = 0; i < 10; i++) assert.ok(push(ring, owner), `push ${i}`);
   assert.deepEqual(native.enters, [4, 4], 'the third batch waits for the end of the tick');
@@ -88,7 +90,7 @@ test('a full submission queue is submitted, and a full ring says so until there 
 
 test('positions wrap at 2^32', async () => {
   const native = new FakeRing(4, 4, 2 ** 32 - 3);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   const owner = answers();
   for (let round = 0; round < 5; round++) {
     for (let i = 0; i < 4; i++) assert.ok(push(ring, owner));
@@ -102,7 +104,7 @@ test('positions wrap at 2^32', async () => {
 
 test('completions submit from within, and never overflow the completion queue', async () => {
   const native = new FakeRing(2, 4);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   let left = 200;
   const owner = answers(() => {
     if (left-- > 0) assert.ok(push(ring, owner));
@@ -118,7 +120,7 @@ test('completions submit from within, and never overflow the completion queue', 
 
 test('an exception in one completion loses no other, and is uncaught', async (t) => {
   const native = new FakeRing(4, 4);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   const seen = uncaught(t);
   const good = answers();
   const bad = answers(() => {
@@ -137,7 +139,7 @@ test('an exception in one completion loses no other, and is uncaught', async (t)
 
 test('a completion that belongs to nothing is reported, and what is in flight stays so', async (t) => {
   const native = new FakeRing(4, 4);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   const seen = uncaught(t);
   const owner = answers();
   assert.ok(push(ring, owner));
@@ -156,7 +158,7 @@ test('a completion that belongs to nothing is reported, and what is in flight st
 
 test('an enter that says "again" is tried again, a part that was taken is not submitted twice', async () => {
   const native = new FakeRing(4, 4);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   const owner = answers();
   native.script.push(-EAGAIN, -EBUSY, 1, -EAGAIN, 1);
   for (let fd = 0; fd < 4; fd++) assert.ok(push(ring, owner, fd));
@@ -173,7 +175,7 @@ test('an enter that says "again" is tried again, a part that was taken is not su
 
 test('what the kernel refuses for good is answered with its error, later', async () => {
   const native = new FakeRing(4, 4);
-  const ring = new Ring(native, 4, false);
+  const ring = new Ring(native, 4, false, WHOLE_TICK);
   const owner = answers();
   native.script.push(1, -EBADF);
   for (let i = 0; i < 4; i++) assert.ok(push(ring, owner));
@@ -189,7 +191,7 @@ test('what the kernel refuses for good is answered with its error, later', async
 
 test('one turn reaps within its budget, and the rest follows by itself', async () => {
   const native = new FakeRing(512, 512);
-  const ring = new Ring(native, 512, false);
+  const ring = new Ring(native, 512, false, WHOLE_TICK);
   const owner = answers(() => {
     const end = performance.now() + 0.2;
     while (performance.now() < end);
@@ -206,7 +208,7 @@ test('one turn reaps within its budget, and the rest follows by itself', async (
 
 test('offsets and addresses beyond 32 bits go in as two words', async () => {
   const native = new FakeRing(2, 2);
-  const ring = new Ring(native, 2, false);
+  const ring = new Ring(native, 2, false, WHOLE_TICK);
   assert.notEqual(ring.nextSlot(), -1);
   ring.push(answers(), 22, 5, 2 ** 53 - 4096, 0x7f12_3456_7000, 0x7ffff000, 2);
   ring.push(answers(), 22, 5, -1, 0, 0, 0);
@@ -220,7 +222,7 @@ test('offsets and addresses beyond 32 bits go in as two words', async () => {
 
 test('a ring with something in flight is not closed', async () => {
   const native = new FakeRing(2, 2);
-  const ring = new Ring(native, 2, false);
+  const ring = new Ring(native, 2, false, WHOLE_TICK);
   assert.ok(push(ring, answers()));
   assert.throws(() => ring.close(), /nothing is in flight/);
   await tick();
@@ -233,7 +235,7 @@ test('a ring with something in flight is not closed', async () => {
 
 test('what is taken back before the kernel has seen it becomes a request for nothing', async () => {
   const native = new FakeRing(8, 8);
-  const ring = new Ring(native, 8, false);
+  const ring = new Ring(native, 8, false, WHOLE_TICK);
   const [given, kept] = [answers(), answers()];
   for (const owner of [kept, given, kept]) assert.ok(push(ring, owner));
   ring.cancel(given);
@@ -249,7 +251,7 @@ test('what is taken back before the kernel has seen it becomes a request for not
 
 test('what is taken back in flight is completed once, later, and the others are left alone', async () => {
   const native = new FakeRing(8, 8);
-  const ring = new Ring(native, 8, false);
+  const ring = new Ring(native, 8, false, WHOLE_TICK);
   const [given, kept] = [answers(), answers()];
   for (const owner of [kept, given]) assert.ok(push(ring, owner));
   await tick();
@@ -265,7 +267,7 @@ test('what is taken back in flight is completed once, later, and the others are 
 
 test('what waits in the background does not keep the loop alive, and the others do', async () => {
   const native = new FakeRing(8, 8);
-  const ring = new Ring(native, 8, false);
+  const ring = new Ring(native, 8, false, WHOLE_TICK);
   const owner = answers();
   assert.ok(push(ring, owner));
   ring.background(1);
@@ -285,7 +287,7 @@ test('what waits in the background does not keep the loop alive, and the others 
 
 test('what is done within the enter is completed in its tick, where that is wanted', async () => {
   const native = new FakeRing(8, 8);
-  const ring = new Ring(native, 8, false);
+  const ring = new Ring(native, 8, false, WHOLE_TICK);
   const owner = answers();
   for (const prompt of [false, true]) {
     assert.ok(push(ring, owner));
@@ -345,4 +347,17 @@ test('one that is not is left to the eventfd, but for a look now and then', asyn
     ring.wake();
     assert.equal(owner.results.length, i + 1);
   }
+});
+
+test('many are submitted in parts, so that the device works while more are made', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, false);
+  const owner = answers();
+  for (let i = 0; i < 5; i++) assert.ok(push(ring, owner));
+  assert.deepEqual(native.enters, [2, 2]);
+  await tick();
+  assert.deepEqual(native.enters, [2, 2, 1]);
+  native.postAll(512);
+  ring.wake();
+  assert.equal(owner.results.length, 5);
 });
