@@ -250,7 +250,7 @@ export async function startGanesha(t: Cleanup, options: GaneshaOptions = {}): Pr
     chmodSync(directory, 0o755);
     const { vfsDirectory, ownsMount } = prepareVfs(directory, options);
     mkdirSync(join(directory, 'recovery'));
-    const [port = 0, mountPort = 0] = await freePorts(2);
+    const [port = 0, mountPort = 0] = await freePorts('nfs', 2);
     const server = new GaneshaServer(options, { directory, vfsDirectory, port, mountPort }, ownsMount);
     try {
       await server.resume();

@@ -6,10 +6,11 @@ export const LOOPBACK = '127.0.0.1';
 
 /**
  * Below the range that the kernel takes source ports from (32768 up by default): a port from within it could be taken
- * while its server is down, and a client that tries to reconnect there can even be connected to itself.
+ * while its server is down, and a client that tries to reconnect there can even be connected to itself. Each kind of
+ * server has a range of its own: Ceph's daemons and clients try for long to reach a monitor that has ended, and an NFS
+ * server that then listened there would be sent their banner.
  */
-const FIRST_PORT = 10_240;
-const LAST_PORT = 32_000;
+const RANGES = { nfs: [10_240, 24_000], ceph: [24_000, 32_000] } as const;
 const PORT_ATTEMPTS = 100;
 
 const NULL_CALL_TIMEOUT_MS = 1_000;
@@ -24,13 +25,14 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Ports on which nothing listens just now: whoever takes one may still be too late. */
-export async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(kind: keyof typeof RANGES, count: number): Promise<number[]> {
+  const [first, end] = RANGES[kind];
   const found = new Set<number>();
   for (let attempt = 0; attempt < PORT_ATTEMPTS && found.size < count; attempt++) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const port = first + Math.floor(Math.random() * (end - first));
     if (await isFree(port)) found.add(port);
   }
-  if (found.size < count) throw new Error(`no ${count} free ports from ${FIRST_PORT} to ${LAST_PORT}`);
+  if (found.size < count) throw new Error(`no ${count} free ports for ${kind} from ${first} to ${end}`);
   return [...found];
 }
 

@@ -299,7 +299,7 @@ describe('NFSv3: servers that do not want', () => {
     const started = await startV3(t);
     if (started === null) return;
     const { server } = started;
-    const [free] = await freePorts(1);
+    const [free] = await freePorts('nfs', 1);
     await assert.rejects(connectTo(t, server, '/vfs', { mountport: String(free) }), {
       code: 'ECONNREFUSED',
       message: new RegExp(`127.0.0.1:${free}`),

@@ -172,7 +172,7 @@ function makePlace(t: Cleanup, options: ClusterOptions, monPorts: readonly [numb
 /** A cluster whose pools take writes; it ends after the test at the latest. Ask `requireCluster` first. */
 export async function startCluster(t: Cleanup, options: ClusterOptions = {}): Promise<Cluster> {
   for (let attempt = 1; ; attempt++) {
-    const [v2 = 0, v1 = 0] = await freePorts(2);
+    const [v2 = 0, v1 = 0] = await freePorts('ceph', 2);
     const later = lastFirst(t);
     const cluster = new Cluster(makePlace(later, options, [v2, v1]), options);
     later.after(() => cluster.stop());

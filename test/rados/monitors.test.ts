@@ -96,7 +96,7 @@ describe('a session with a monitor', { timeout: 180_000 }, () => {
   });
 
   it('is not waited for longer than asked, whether nobody listens, nobody answers or somebody else does', async (t) => {
-    const [closed = 0] = await freePorts(1);
+    const [closed = 0] = await freePorts('ceph', 1);
     const silent = createServer((socket) => socket.on('error', () => undefined));
     const other = createServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH_9.2\r\n'));
     for (const server of [silent, other]) {

@@ -220,7 +220,7 @@ const PORT_ATTEMPTS = 4;
 /** A server that answers; it ends after the test, which fails if a client broke rules and `tolerant` is not set. */
 export async function startMock(t: Cleanup, options: MockOptions = {}): Promise<MockServer> {
   for (let attempt = 1; ; attempt++) {
-    const [nfs = 0, mount = 0, portmap = 0] = await freePorts(3);
+    const [nfs = 0, mount = 0, portmap = 0] = await freePorts('nfs', 3);
     const server = new MockServer(options, [nfs, mount, portmap]);
     try {
       await server.up();
