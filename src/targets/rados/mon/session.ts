@@ -63,10 +63,6 @@ export class MonSession {
     });
   }
 
-  get name(): string {
-    return this.#connection.name;
-  }
-
   send(call: Call): void {
     assert(this.#connection.isReady, 'only an open session is spoken to');
     this.#connection.send(call);

@@ -28,10 +28,7 @@ import { MessageHeader, MSG_OSD_OP_REPLY, type OutgoingMessage } from './message
 import { type DataPlace, Receiver } from './receiver.js';
 import type { SecureStreams } from './secure.js';
 import { Sender } from './sender.js';
-
-/** Without a word from a daemon that owes an answer for half of its time, it is asked whether it is there. */
-const KEEPALIVE_PARTS = 2;
-const TICK_MIN_MS = 1;
+import { Silence, type SilenceUser } from './silence.js';
 
 export interface ConnectionSettings extends HandshakeSettings {
   /** For the handshake; and how long a daemon may be silent that was asked whether it is there. */
@@ -84,9 +81,8 @@ export class Connection {
   #held: boolean;
   #kept = true;
   #flushing = false;
-  /** When something came, and when it was asked whether it is there; 0: it was not. */
-  #heardMs: number = performance.now();
-  #askedMs = 0;
+  readonly #silence: Silence;
+  /** For the handshake. */
   #timer: NodeJS.Timeout | null;
   /** Replies that came while their calls' own bytes were still being sent. */
   readonly #early: (() => void)[] = [];
@@ -104,6 +100,7 @@ export class Connection {
     const { host, port } = settings.target;
     const { transport = connectTcp, timeoutMs } = settings;
     this.#timer = setTimeout(() => this.#late(), timeoutMs).unref();
+    this.#silence = new Silence(timeoutMs, this.#silenceUser());
     this.#transport = transport(
       { host, port, privilegedPort: false, localPort: null, timeoutMs },
       {
@@ -124,10 +121,6 @@ export class Connection {
     this.#holdSocket();
   }
 
-  get name(): string {
-    return this.#settings.name;
-  }
-
   get isReady(): boolean {
     return this.#handshake.isReady && !this.#ended;
   }
@@ -140,12 +133,12 @@ export class Connection {
   /** Never calls back before it returns. */
   send(call: Call): void {
     assert(!this.#ended && !this.#calls.has(call.tid), 'a call is sent once on a connection that is there');
-    if (this.#calls.size === 0) this.#heardMs = performance.now();
+    if (this.#calls.size === 0) this.#silence.heard();
     this.#calls.set(call.tid, call);
     if (isDirect(call)) this.#directs++;
     this.post(call);
     this.#holdSocket();
-    this.#watch();
+    this.#silence.start();
   }
 
   has(call: Call): boolean {
@@ -188,6 +181,7 @@ export class Connection {
     this.#early.length = 0;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#silence.stop();
     if (!ended) this.#transport.destroy(true, then);
     else if (then !== undefined) queueMicrotask(then);
   }
@@ -227,7 +221,7 @@ export class Connection {
         if (this.#timer !== null) clearTimeout(this.#timer);
         this.#timer = null;
         this.#user.ready();
-        this.#watch();
+        this.#silence.start();
         this.#flush();
       },
     };
@@ -288,32 +282,16 @@ export class Connection {
     this.#lose(systemError('ETIMEDOUT', `${name} did not open a session in ${timeoutMs} ms`));
   }
 
-  /** While an answer is due. Cheap where it runs already. */
-  #watch(): void {
-    const owed = this.#calls.size > 0 || this.#settings.alwaysAlive;
-    if (this.#timer !== null || this.#ended || !owed || !this.#handshake.isReady) return;
-    const dueMs = (this.#askedMs > 0 ? this.#askedMs : this.#heardMs) + this.#silenceMs - performance.now();
-    // Sockets keep the process alive, where anybody waits.
-    this.#timer = setTimeout(this.#tick, Math.max(TICK_MIN_MS, dueMs)).unref();
+  #silenceUser(): SilenceUser {
+    const connection = this;
+    return {
+      get owes() {
+        return connection.isReady && (connection.#calls.size > 0 || connection.#settings.alwaysAlive);
+      },
+      ask: () => connection.#ask(),
+      silent: () => connection.#lose(systemError('ETIMEDOUT', `${connection.#settings.name} is silent`)),
+    };
   }
-
-  get #silenceMs(): number {
-    return this.#settings.timeoutMs / KEEPALIVE_PARTS;
-  }
-
-  readonly #tick: () => void = () => {
-    this.#timer = null;
-    const nowMs = performance.now();
-    if (this.#askedMs > 0 && nowMs >= this.#askedMs + this.#silenceMs) {
-      this.#lose(systemError('ETIMEDOUT', `${this.name} is silent`));
-      return;
-    }
-    if (this.#askedMs === 0 && nowMs >= this.#heardMs + this.#silenceMs) {
-      this.#askedMs = nowMs;
-      this.#ask();
-    }
-    this.#watch();
-  };
 
   /** It answers with the same time stamp, which nobody looks at: that something comes is enough. */
   #ask(): void {
@@ -333,8 +311,7 @@ export class Connection {
   }
 
   #received(bytes: number): void {
-    this.#heardMs = performance.now();
-    this.#askedMs = 0;
+    this.#silence.heard();
     try {
       this.#receiver.received(this.#buffer, bytes);
     } catch (error) {
@@ -344,7 +321,8 @@ export class Connection {
 
   /** Where the next frame begins is not known any more, whatever the error. */
   #broken(error: unknown): void {
-    if (error instanceof DencError) this.#lose(systemError('EBADMSG', `${this.name}: ${error.message}`, error));
+    if (error instanceof DencError)
+      this.#lose(systemError('EBADMSG', `${this.#settings.name}: ${error.message}`, error));
     else if (error instanceof DioriteError) this.#lose(error);
     else {
       this.#lose(systemError('EIO', 'a callback threw', error));
