@@ -11,6 +11,9 @@ const WORDS_FROM_BYTES = 64;
 /** TABLES[256 k + b]: what byte b does to the remainder with k more bytes behind it. */
 const TABLES: Int32Array = makeTables();
 
+/** For other means that go by the same tables. */
+export const CRC32C_TABLES: Int32Array = TABLES;
+
 function makeTables(): Int32Array {
   const tables = new Int32Array(SLICES * 256);
   for (let byte = 0; byte < 256; byte++) {
