@@ -3,6 +3,7 @@ import type { Case } from '../harness.js';
 import { copyCase } from './copy.js';
 import { copySeveralCase } from './copy-several.js';
 import { curveCases } from './curves.js';
+import { defaultsCases } from './defaults.js';
 import { iopsCases } from './iops.js';
 import { largeRequestCases } from './large-requests.js';
 import { nfsCases } from './nfs.js';
@@ -28,6 +29,7 @@ export const GROUPS: readonly Group[] = [
   { title: 'Copies', cases: [copyCase, copySeveralCase, stdinCase, transferSizeCase] },
   { title: 'Small requests', cases: [randomReadCase, ...iopsCases, readManyCase, ...curveCases] },
   { title: 'Large requests', cases: largeRequestCases },
+  { title: 'Defaults beside a sweep', cases: defaultsCases },
   { title: 'Scattered and misaligned memory', cases: [scatteredCase, smallPiecesCase, oddCase] },
   { title: 'Streams', cases: streamCases },
   { title: 'NFS', cases: nfsCases },
