@@ -17,8 +17,9 @@ export interface OpenOptions {
   /** The most bytes in flight of one read or write. Default 32 MiB. */
   readonly bytesInFlight?: number | undefined;
   /**
-   * How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB. Default: 1 MiB, and
-   * in long reads and writes adapted while they run; `chosen` of their results says what it came to, and why.
+   * How large a request is made, in bytes, where the memory allows. A power of two, 4 KiB to 32 MiB. Default: 1 MiB;
+   * long reads and writes begin with up to 4 MiB and adapt it while they run: `chosen` of their results says what it came
+   * to, and why.
    */
   readonly requestBytes?: number | undefined;
 }

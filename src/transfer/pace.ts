@@ -25,18 +25,21 @@ interface Move {
   readonly depth: number;
   readonly requestBytes: number;
   readonly gain: number;
+  /** In a row. */
+  readonly wins: number;
   readonly why: string;
 }
 
 /**
- * More in flight must pay; less must cost nothing: then only the wait was longer. Requests of another size, with as many
- * bytes in flight, must pay too.
+ * More in flight must pay. Less must cost nothing, then only the wait was longer; to be sure of that takes one comparison
+ * more. Of requests of another size there are as many bytes in flight: fewer, larger ones cost the processors less,
+ * and need to move but little more; smaller ones must.
  */
 const MOVES: readonly Move[] = [
-  { depth: 2, requestBytes: 1, gain: 1.04, why: 'more requests in flight moved more' },
-  { depth: 0.5, requestBytes: 1, gain: 0.99, why: 'more requests in flight only waited longer' },
-  { depth: 0.5, requestBytes: 2, gain: 1.04, why: 'larger requests moved more' },
-  { depth: 2, requestBytes: 0.5, gain: 1.04, why: 'smaller requests moved more' },
+  { depth: 2, requestBytes: 1, gain: 1.04, wins: 2, why: 'more requests in flight moved more' },
+  { depth: 0.5, requestBytes: 1, gain: 0.995, wins: 3, why: 'more requests in flight only waited longer' },
+  { depth: 0.5, requestBytes: 2, gain: 1.01, wins: 2, why: 'larger requests moved more' },
+  { depth: 2, requestBytes: 0.5, gain: 1.06, wins: 2, why: 'smaller requests moved more' },
 ];
 
 /** At the start each doubling is tried once, and kept if it brings so much: far from the knee it brings 2. */
@@ -50,10 +53,9 @@ const HOLD_EPOCHS = 4;
 const HOLD_EPOCHS_MAX = 64;
 /**
  * A trial compares epochs in the order a b b a (b is what is tried), so that a target that gets slower or faster meanwhile
- * favours neither, and must win twice in a row: noise seldom does.
+ * favours neither, and must win several times in a row: noise seldom does.
  */
 const TRIAL: readonly boolean[] = [false, true, true, false];
-const WINS_NEEDED = 2;
 /** A submission that takes longer does the work itself, on the thread that everybody waits for; so often in a row. */
 const HELD_MS_MAX = 2;
 const HELD_ENOUGH = 3;
@@ -235,10 +237,10 @@ export class Pace {
 
   /** All epochs of a comparison are over. False: so is the trial. */
   #comparesWell(): boolean {
-    const { gain, why, requestBytes } = this.#now();
+    const { gain, wins, why, requestBytes } = this.#now();
     const won = this.#rateB >= this.#rateA * gain;
     this.#wins++;
-    if (won && this.#wins < WINS_NEEDED) {
+    if (won && this.#wins < wins) {
       this.#step = 0;
       this.#rateA = 0;
       this.#rateB = 0;
