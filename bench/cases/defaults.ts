@@ -20,9 +20,9 @@ import {
   type Series,
   skippedResult,
 } from '../harness.js';
+import { withZramXfs, zramProblem } from '../iops/zram.js';
 import { MIB, settle, writeRandomFile } from '../scratch.js';
 import { median, ratios, summary } from '../statistics.js';
-import { makeZram, zramProblem } from '../zram.js';
 
 const KIB = 1024;
 const RUNS = 9;
@@ -31,7 +31,8 @@ const SIZES: readonly number[] = [256 * KIB, MIB, 4 * MIB];
 const DEPTHS: readonly number[] = [1, 4, 16];
 /** The memory that the bytes come from and go to, again and again: long transfers need no long memory. */
 const MEMORY_BYTES: number = 32 * MIB;
-const ZRAM_BYTES: number = 3072 * MIB;
+/** Of a copy both files, and what XFS and its log take beside them. */
+const ZRAM_MIB = 3072;
 const CPU = 'CPU ms per GiB';
 
 type Work = 'read' | 'write' | 'copy';
@@ -194,12 +195,9 @@ async function compare(name: string, work: Work, where: string, medium: string, 
 async function onZram(name: string, work: Work, context: Context): Promise<CaseResult> {
   const problem = zramProblem();
   if (problem !== null) return skippedResult(name, `${TITLES[work]} on zram with XFS`, problem);
-  const zram = makeZram(context.directory, ZRAM_BYTES);
-  try {
-    return await compare(name, work, zram.directory, 'zram with XFS', context);
-  } finally {
-    zram.remove();
-  }
+  return withZramXfs(context.directory, ZRAM_MIB, (directory) =>
+    compare(name, work, directory, 'zram with XFS', context),
+  );
 }
 
 const WORKS: readonly Work[] = ['read', 'write', 'copy'];

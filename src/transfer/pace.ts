@@ -31,13 +31,13 @@ interface Move {
 }
 
 /**
- * More in flight must pay. Less must cost nothing, then only the wait was longer; to be sure of that takes one comparison
+ * More in flight must pay. Less must cost nothing, then only the wait was longer; to be sure of that takes two comparisons
  * more. Of requests of another size there are as many bytes in flight: fewer, larger ones cost the processors less,
  * and need to move but little more; smaller ones must.
  */
 const MOVES: readonly Move[] = [
   { depth: 2, requestBytes: 1, gain: 1.04, wins: 2, why: 'more requests in flight moved more' },
-  { depth: 0.5, requestBytes: 1, gain: 0.995, wins: 3, why: 'more requests in flight only waited longer' },
+  { depth: 0.5, requestBytes: 1, gain: 0.998, wins: 4, why: 'more requests in flight only waited longer' },
   { depth: 0.5, requestBytes: 2, gain: 1.01, wins: 2, why: 'larger requests moved more' },
   { depth: 2, requestBytes: 0.5, gain: 1.06, wins: 2, why: 'smaller requests moved more' },
 ];
