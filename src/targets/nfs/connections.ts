@@ -1,8 +1,8 @@
 // Connections to servers, shared: one for each server, export and user of this process, closed by the last who lets go.
 import { DioriteError, errors } from '../../base/errors.js';
+import type { Patience } from '../net/patience.js';
 import { impatient } from './impatient-protocol.js';
 import { type Connected, negotiate, type Version } from './negotiate.js';
-import type { Patience } from './patience.js';
 import type { NfsProtocol } from './protocol.js';
 import type { NfsSettings } from './settings.js';
 

@@ -1,5 +1,5 @@
 // A protocol as one sees it who may abort: what is awaited of the server ends with its patience; the connection goes on.
-import type { Patience } from './patience.js';
+import type { Patience } from '../net/patience.js';
 import type {
   Committed,
   FileHandle,

@@ -8,11 +8,13 @@ import type { FileLike } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
 import type { Effect, IoMode } from '../../transfer/target.js';
 import { closeInode, type Inode, openInode } from '../inode/inode.js';
+import { named, namedError } from '../net/named.js';
+import { toBigIntStats, toStats } from '../net/remote-stats.js';
+import { COURTESY_MS, within } from '../net/within.js';
 import { COMMIT_BYTES, type CommitHost, Commits } from './commits.js';
 import { Effects, isOutOfReach } from './effects.js';
 import { factsOf, limitsOf } from './facts.js';
 import { type IoHost, NfsIo } from './io.js';
-import { named, namedError } from './named.js';
 import { NfsHoles } from './nfs-holes.js';
 import {
   type Committed,
@@ -23,8 +25,6 @@ import {
   type NfsSetAttributes,
   UNSTABLE,
 } from './protocol.js';
-import { toBigIntStats, toStats } from './stats.js';
-import { COURTESY_MS, within } from './within.js';
 
 export interface NfsTargetInput {
   /** The URL, for messages. */

@@ -1,11 +1,11 @@
 // nfs:// URLs opened: the connection, the walk from its root, the file, and the target over it.
 import { errors } from '../../base/errors.js';
 import { readUmask } from '../file/umask.js';
+import { named } from '../net/named.js';
+import type { Patience } from '../net/patience.js';
 import type { NfsConnection, NfsConnections } from './connections.js';
-import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { openFile, toOpenFlags } from './open-file.js';
-import type { Patience } from './patience.js';
 import { encodedName, parseNfsUrl } from './url.js';
 import { Place } from './walk.js';
 

@@ -1,30 +1,14 @@
 // What the NFS target asks of a protocol version: v3 and v4.1 implement it, and nothing above knows which it is.
 import type { DioriteError } from '../../base/errors.js';
 import type { SegmentList } from '../../plan/request.js';
+import type { RemoteAttributes, RemoteFileType } from '../net/remote-stats.js';
 
 /** Opaque, at most 64 bytes in v3 and 128 in v4 (RFC 1813 §2.3.3, RFC 8881 §3.3.3). */
 export type FileHandle = Uint8Array;
 
-export type NfsFileType = 'file' | 'directory' | 'symlink' | 'block' | 'character' | 'fifo' | 'socket';
+export type NfsFileType = RemoteFileType;
 
-/** Ids, times and change counters are never rounded. */
-export interface NfsAttributes {
-  readonly type: NfsFileType;
-  /** Permission bits with set-user-ID, set-group-ID and sticky: 0o7777 at most. */
-  readonly mode: number;
-  readonly links: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: bigint;
-  /** Bytes that it takes on the server's disk. */
-  readonly used: bigint;
-  readonly rdevMajor: number;
-  readonly rdevMinor: number;
-  readonly fsid: bigint;
-  readonly fileId: bigint;
-  readonly atimeNs: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
+export interface NfsAttributes extends RemoteAttributes {
   /** v4's change counter; v3 has none. */
   readonly change: bigint | null;
 }

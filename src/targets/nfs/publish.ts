@@ -1,17 +1,17 @@
 // How a file on a server becomes visible at once: written under a temporary name beside its own, COMMIT, RENAME or LINK.
 import { DioriteError, errors } from '../../base/errors.js';
 import type { BeginOptions, Publication, Publishing } from '../../transfer/target.js';
+import { named } from '../net/named.js';
+import type { Patience } from '../net/patience.js';
+import { COURTESY_MS, within } from '../net/within.js';
 import { temporaryName } from '../temporary-name.js';
 import type { NfsConnection, NfsConnections } from './connections.js';
 import { isSame } from './looks.js';
-import { named } from './named.js';
 import { NfsTarget } from './nfs-target.js';
 import { createMode, urlOf } from './open.js';
-import type { Patience } from './patience.js';
 import type { FileHandle, NfsAttributes, NfsOpened, NfsProtocol } from './protocol.js';
 import { parseNfsUrl } from './url.js';
 import { localError, Place, walk } from './walk.js';
-import { COURTESY_MS, within } from './within.js';
 
 /** Names are random: a second collision means that something is wrong with the directory. */
 const ATTEMPTS_MAX = 8;

@@ -4,8 +4,9 @@ import { type BigIntStats, mkdtempSync, rmSync, Stats, statfsSync, statSync, uti
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { toBigIntStats, toStats } from '../net/remote-stats.js';
 import type { NfsAttributes } from './protocol.js';
-import { toBigIntStats, toBigIntStatsFs, toStats, toStatsFs } from './stats.js';
+import { toBigIntStatsFs, toStatsFs } from './stats.js';
 
 const ATTRIBUTES: NfsAttributes = {
   type: 'character',

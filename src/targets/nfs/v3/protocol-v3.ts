@@ -1,6 +1,7 @@
 // NFSv3 as the rest of the NFS target sees it: what asks, what moves data, and the way to the server.
 import { assert } from '../../../base/assert.js';
 import { type DioriteError, errors } from '../../../base/errors.js';
+import { COURTESY_MS, within } from '../../net/within.js';
 import type {
   Committed,
   FileHandle,
@@ -20,7 +21,6 @@ import type {
 import type { Rpc } from '../rpc/call.js';
 import { PORTMAP_PORT } from '../rpc/portmap.js';
 import type { NfsSettings } from '../settings.js';
-import { COURTESY_MS, within } from '../within.js';
 import { Asker, timeoutError } from './asker.js';
 import { DataPath } from './data-path.js';
 import { Directories } from './directory.js';

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { assert } from '../../../base/assert.js';
+import { COURTESY_MS, within } from '../../net/within.js';
 import type {
   Committed,
   FileHandle,
@@ -23,7 +24,6 @@ import { systemError } from '../rpc/rejections.js';
 import { RpcPool } from '../rpc/rpc-pool.js';
 import type { NfsSettings } from '../settings.js';
 import { nfsError } from '../status.js';
-import { COURTESY_MS, within } from '../within.js';
 import type { AttributeValues } from './attributes.js';
 import { Beyond } from './beyond.js';
 import { Changes } from './changes.js';
