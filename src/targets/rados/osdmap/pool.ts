@@ -60,6 +60,14 @@ export function canShift({ type }: Pool): boolean {
   return type === REPLICATED;
 }
 
+/**
+ * What the end of an object must be a multiple of to be appended to; 1: objects are written as one likes. Where it is
+ * more, nothing but their end can be written, nothing truncated or zeroed, and there is no omap.
+ */
+export function appendAlignment({ type, flags, stripeBytes }: Pool): number {
+  return type === ERASURE && (flags & POOL_EC_OVERWRITES) === 0 ? Math.max(1, stripeBytes) : 1;
+}
+
 export function readPool(reader: DencReader, id: number): Pool {
   const version = reader.enter(`pool ${id}`, VERSION_MAX);
   if (version < VERSION_MIN) throw reader.error(`its version is ${version}: a cluster from before 2014`);

@@ -3,19 +3,22 @@
 //      NAME.0000000000000000     striper.layout.*, striper.size: the file is there when these are; lock.striper.lock
 //      NAME.0000000000000001 …   missing or short ones read as zeros up to the size
 //
-// A new file, of which nobody sees anything before it is whole:
-//
-//      const lock = await lockFile(pool, name, { exclusive: true });             // makes object 0, empty: no file yet
-//      …                                                                         // data, in any order
-//      await writeHead(pool, name, { striping, sizeBytes }, { lock, exclusive: true });   // in one operation: visible
-//      await lock.release();
-//
-// One that is there: a shared lock, as libradosstriper's writers take, `growSize`, data. Readers need no lock.
+// New ones are made as unfinished.ts says, and changed as a whole as reshape.ts does. To write to one that is there: a
+// shared lock, as libradosstriper's writers take, `growSize`, data. Readers need no lock.
 import { systemError } from '../../net/system-error.js';
 import { COMPARE_EQUAL, COMPARE_GREATER, COMPARE_NOT_EQUAL } from '../osd/codes.js';
 import { HeldLock } from '../osd/held-lock.js';
 import { isError, objectIn, type PoolRef, placeText } from '../osd/pool-ref.js';
-import { assertExists, compareXattr, getXattrs, readNamedValues, readStat, setXattr, stat } from '../osd/step.js';
+import {
+  assertExists,
+  compareXattr,
+  getXattrs,
+  readNamedValues,
+  readStat,
+  removeXattr,
+  setXattr,
+  stat,
+} from '../osd/step.js';
 import {
   ATTRIBUTE_SIZE,
   ATTRIBUTE_UNIT,
@@ -29,6 +32,8 @@ import {
 
 /** Somebody else's growth comes between ours and our look at it: not so often. */
 const GROW_ATTEMPTS = 16;
+/** Ours, while a file is made or replaced: which objects there may be. libradosstriper knows no file there. */
+export const ATTRIBUTE_UNFINISHED = 'diorite.unfinished';
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** As it is stored on object 0. */
@@ -81,7 +86,12 @@ export async function writeHead(
   const attributes = encodeHead(head).map(([attribute, value]) => setXattr(attribute, Buffer.from(value)));
   const isNew = exclusive ? [compareXattr(ATTRIBUTE_UNIT, COMPARE_EQUAL, '')] : [];
   try {
-    await pool.objecter.execute(objectIn(pool, objectName(name, 0)), [lock.guard, ...isNew, ...attributes]);
+    await pool.objecter.execute(objectIn(pool, objectName(name, 0)), [
+      lock.guard,
+      ...isNew,
+      ...attributes,
+      removeXattr(ATTRIBUTE_UNFINISHED),
+    ]);
   } catch (error) {
     if (isError(error, 'ECANCELED')) throw systemError('EEXIST', `${placeText(pool, name)} is there`, error);
     throw error;
