@@ -2,8 +2,8 @@
 #include "addon.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -110,6 +110,31 @@ static napi_value socket_port(napi_env env, napi_callback_info info) {
   return diorite_number(env, ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port));
 }
 
+// Numbers that socketBytes writes: received, acknowledged by the other end
+#define SOCKET_BYTES_LENGTH 2
+
+// socketBytes(fd, out): 0 or -errno
+static napi_value socket_bytes(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  int32_t fd;
+  void *data;
+  size_t length;
+  if (!diorite_args(env, info, 2, argv) || !diorite_get_i32(env, argv[0], "fd", &fd)) return NULL;
+  if (!diorite_get_array(env, argv[1], "out", napi_float64_array, &data, &length)) return NULL;
+  if (length < SOCKET_BYTES_LENGTH) {
+    diorite_throw_errno(env, EINVAL, "getsockopt");
+    return NULL;
+  }
+  struct tcp_info tcp = {0};
+  socklen_t bytes = sizeof tcp;
+  // A kernel whose tcp_info is shorter leaves the rest 0.
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &bytes) != 0) return diorite_number(env, -errno);
+  double *out = data;
+  out[0] = (double)tcp.tcpi_bytes_received;
+  out[1] = (double)tcp.tcpi_bytes_acked;
+  return diorite_number(env, 0);
+}
+
 // socketClose(fd, reset): 0 or -errno. `reset`: the other end is told so, and the port is free at once.
 static napi_value socket_close(napi_env env, napi_callback_info info) {
   napi_value argv[2];
@@ -128,6 +153,7 @@ static napi_value socket_close(napi_env env, napi_callback_info info) {
 napi_status diorite_sockets_init(napi_env env, napi_value exports) {
   napi_status status = diorite_set_function(env, exports, "socketOpen", socket_open, NULL);
   if (status == napi_ok) status = diorite_set_function(env, exports, "socketPort", socket_port, NULL);
+  if (status == napi_ok) status = diorite_set_function(env, exports, "socketBytes", socket_bytes, NULL);
   if (status == napi_ok) status = diorite_set_function(env, exports, "socketClose", socket_close, NULL);
   return status;
 }

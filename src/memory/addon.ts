@@ -67,6 +67,8 @@ export interface Addon {
   socketOpen(family: 4 | 6, localPort: number): number;
   /** Where it comes from, or −errno. */
   socketPort(fd: number): number;
+  /** TCP_INFO: how many bytes have come (out[0]), and how many of those sent the other end has (out[1]). Returns 0 or −errno. */
+  socketBytes(fd: number, out: Float64Array): number;
   /** Returns 0 or −errno. `reset`: its port is free at once. Only where nothing of it is in flight. */
   socketClose(fd: number, reset: boolean): number;
 }

@@ -55,7 +55,8 @@ function findHost(): Host {
 function hostOf(ring: RingHost['ring']): Host {
   const addon = loadAddon();
   if (addon === null) return { reason: `no addon: ${addonProblem() ?? 'it was not built'}` };
-  if (typeof addon.socketOpen !== 'function') return { reason: 'the addon is a build without sockets: build it again' };
+  if (typeof addon.socketBytes !== 'function')
+    return { reason: 'the addon is a build without sockets: build it again' };
   if (!ring.offers(NEEDED_OPS)) return { reason: 'io_uring cannot take back requests: Linux 6.0 or newer is needed' };
   const pages = hostPages();
   return { host: { ring, addon, addressOf: (buffer) => pages.addressOf(buffer) } };

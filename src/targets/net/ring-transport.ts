@@ -28,7 +28,7 @@ const DIRECT_BYTES = 4096;
 const SEND_PIECES_MAX = 1026;
 const RECEIVE_PIECES_MAX = 1024;
 
-/** What is waited for in one go: news of a slow server comes at least this often. */
+/** What is waited for in one go. A server that needs long for it is known by `moved`. */
 const RECEIVE_BYTES_MAX = 256 * 1024;
 
 /** For memory whose address nobody knows. */
@@ -63,6 +63,11 @@ export class RingTransport implements Transport {
   #gone = false;
   #reset = false;
   readonly #then: (() => void)[] = [];
+  /** That came, as far as the user knows. */
+  #toldBytes = 0;
+  /** By the kernel's count, when somebody last asked. */
+  #receivedBytes = 0;
+  #ackedBytes = 0;
 
   /** `onGone`: nothing is left of it. Throws where there is no memory for it. */
   constructor(host: RingHost, address: Address, user: TransportUser, onGone: () => void) {
@@ -233,9 +238,25 @@ export class RingTransport implements Transport {
       this.#end(this.#broken(result));
       return;
     }
+    this.#toldBytes += Math.max(0, result);
     const goOn = result < 0 || this.#user.received(result, this.#copyBounced(result));
     if (goOn) this.#resume();
     else setImmediate(this.#resume);
+  }
+
+  moved(): boolean {
+    const [received, acked] = this.#countBytes();
+    const moved =
+      received > Math.max(this.#toldBytes, this.#receivedBytes) || (this.#sending.busy && acked > this.#ackedBytes);
+    this.#receivedBytes = received;
+    this.#ackedBytes = acked;
+    return moved;
+  }
+
+  #countBytes(): readonly [received: number, acked: number] {
+    const counted = new Float64Array(2);
+    if (this.#fd >= 0 && !this.#ended) this.#host.addon.socketBytes(this.#fd, counted);
+    return [counted[0] as number, counted[1] as number];
   }
 
   #broken(result: number): DioriteError {

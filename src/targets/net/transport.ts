@@ -50,6 +50,11 @@ export interface Transport {
   readonly directBytes: number;
   /** Where it comes from: known while it is connected. */
   readonly localPort: number | null;
+  /**
+   * Whether bytes came or went, since it was last asked, that its user was not told of, for they are not yet all of what
+   * one read or send is about. Absent: every byte is told.
+   */
+  moved?(): boolean;
   /** Whether it keeps the process alive. */
   keepAlive(keep: boolean): void;
 }

@@ -76,6 +76,11 @@ export class Connection {
     return this.#connected;
   }
 
+  /** Asked now and then: whether bytes move that were not told by `active`. */
+  get moved(): boolean {
+    return this.#transport.moved?.() === true;
+  }
+
   get localPort(): number | null {
     return this.#transport.localPort;
   }

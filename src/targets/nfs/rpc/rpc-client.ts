@@ -102,6 +102,9 @@ export class RpcClient implements Rpc {
       get pending() {
         return client.#pending.size > 0;
       },
+      get moved() {
+        return client.#connection?.moved === true;
+      },
       expire: (nowMs: number) => client.#expire(nowMs),
       stalled: () => {
         client.#isSilent = true;

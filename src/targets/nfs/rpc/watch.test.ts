@@ -12,6 +12,7 @@ class Watched {
   deadlineMs: number = Number.POSITIVE_INFINITY;
   waiting = true;
   pending = true;
+  moved = false;
   stalls = 0;
   expired = 0;
   happened: () => void = () => {};
@@ -84,6 +85,7 @@ describe('Watch', () => {
         },
         waiting: false,
         pending: true,
+        moved: false,
         expire: () => watched.expire(),
         stalled: () => watched.stalled(),
       },
@@ -97,6 +99,22 @@ describe('Watch', () => {
     });
     assert.equal(watched.stalls, 0);
     assert.ok(looks < 50, `${looks} looks in ${3 * TIMEOUT_MS} ms`);
+  });
+
+  it('takes a connection on which bytes move for no silent one', async (t) => {
+    const alive = setInterval(() => {}, 1000);
+    t.after(() => clearInterval(alive));
+    const watched = new Watched();
+    let moves = 3;
+    Object.defineProperty(watched, 'moved', { get: () => --moves >= 0 });
+    const watch = new Watch(watched, TIMEOUT_MS);
+    t.after(() => watch.stop());
+    watch.active();
+    watch.start();
+    await new Promise<void>((resolve) => {
+      watched.happened = resolve;
+    });
+    assert.deepEqual([watched.stalls, moves], [1, -1]);
   });
 
   it('hears first what arrived while something else ran', async (t) => {

@@ -13,6 +13,8 @@ export interface Watched {
   readonly waiting: boolean;
   /** Whether the watch goes on. */
   readonly pending: boolean;
+  /** Asked before a connection is taken for silent: bytes move, though nobody was told of them. */
+  readonly moved: boolean;
   expire(nowMs: number): void;
   stalled(): void;
 }
@@ -38,7 +40,10 @@ export class Watch {
     // This process was stopped, or busy: nobody could have heard the server.
     if (nowMs - this.#dueMs > this.#silenceMs) this.#activeMs = nowMs;
     if (this.#watched.deadlineMs <= nowMs) this.#watched.expire(nowMs);
-    if (this.#watched.waiting && nowMs >= this.#activeMs + this.#silenceMs) this.#stalled(nowMs);
+    if (this.#watched.waiting && nowMs >= this.#activeMs + this.#silenceMs) {
+      if (this.#watched.moved) this.#activeMs = nowMs;
+      else this.#stalled(nowMs);
+    }
     this.start();
   };
 
