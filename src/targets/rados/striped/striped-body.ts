@@ -1,0 +1,95 @@
+// A file striped over objects as a target sees it: where its bytes lie, and how its size is stored.
+import { DioriteError } from '../../../base/errors.js';
+import type { Layout } from '../../../plan/layout.js';
+import { systemError } from '../../net/system-error.js';
+import { Stripes, type Striping } from '../../striping.js';
+import type { Looked, RadosBody } from '../body.js';
+import type { HeldLock } from '../osd/held-lock.js';
+import { type PoolRef, placeText } from '../osd/pool-ref.js';
+import { objectName } from './layout.js';
+import { truncateStriped } from './reshape.js';
+import { growSize, lockFile, readHead } from './striped-file.js';
+
+/** Of larger objects a part at a time, so that several are on the way. */
+const REQUEST_BYTES_BEST: number = 4 * 2 ** 20;
+
+export interface StripedBodyInput {
+  readonly pool: PoolRef;
+  readonly name: string;
+  readonly striping: Striping;
+  /** Null: it is only read, which needs none. */
+  readonly lock: HeldLock | null;
+  /** It is not visible yet. */
+  readonly isDraft: boolean;
+}
+
+export class StripedBody implements RadosBody {
+  readonly pool: PoolRef;
+  readonly name: string;
+  readonly striping: Striping;
+  readonly hasHoles = true;
+  readonly layout: Layout;
+  readonly requestBytesBest: number;
+  readonly isDraft: boolean;
+  readonly grow: ((sizeBytes: number) => Promise<void>) | null;
+  #lock: HeldLock | null;
+  /** Why nothing is written any more. */
+  #problem: DioriteError | null = null;
+
+  constructor({ pool, name, striping, lock, isDraft }: StripedBodyInput) {
+    this.pool = pool;
+    this.name = name;
+    this.striping = striping;
+    this.isDraft = isDraft;
+    this.#lock = lock;
+    this.layout = new Stripes(striping, (object) => objectName(name, object)).layout;
+    this.requestBytesBest = Math.min(striping.objectBytes, REQUEST_BYTES_BEST);
+    this.grow = isDraft ? null : (sizeBytes) => growSize(pool, name, sizeBytes);
+  }
+
+  objectName(unit: string): string {
+    return unit;
+  }
+
+  /** Somebody else may truncate or remove the file by then. */
+  refusal(): DioriteError | null {
+    if (this.#problem !== null) return this.#problem;
+    if (this.#lock?.lost.aborted !== true) return null;
+    const { reason } = this.#lock.lost;
+    if (reason instanceof DioriteError) return reason;
+    return systemError('EBUSY', `${placeText(this.pool, this.name)}: its lock is lost`, reason);
+  }
+
+  async look(): Promise<Looked> {
+    const head = await readHead(this.pool, this.name);
+    if (head === null) throw systemError('ENOENT', `${placeText(this.pool, this.name)} is no striped file any more`);
+    return head;
+  }
+
+  async truncate(sizeBytes: number, knownBytes: number): Promise<void> {
+    if (this.isDraft) {
+      // What is added reads as zeros, and its size is stored when it is published.
+      if (sizeBytes >= knownBytes) return;
+      throw systemError('ENOTSUP', `${placeText(this.pool, this.name)} is not whole yet, and becomes no shorter`);
+    }
+    // It is for who has the file alone. Who else shares it with us is told by EBUSY.
+    await this.#lock?.release();
+    try {
+      await truncateStriped(this.pool, this.name, sizeBytes);
+    } finally {
+      await this.#shareAgain();
+    }
+  }
+
+  async #shareAgain(): Promise<void> {
+    try {
+      this.#lock = await lockFile(this.pool, this.name, { exclusive: false, mustExist: true });
+    } catch (error) {
+      this.#problem = error instanceof DioriteError ? error : systemError('EIO', 'its lock is not to be had', error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#lock?.release();
+  }
+}

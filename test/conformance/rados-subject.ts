@@ -1,0 +1,195 @@
+// Files in a Ceph cluster as subjects of the suite: one object or a striped file, looked at from outside by a client of its own.
+import type { TestContext } from 'node:test';
+import { RadosConnections } from '../../src/targets/rados/connections.js';
+import { openRadosTarget } from '../../src/targets/rados/open.js';
+import type { Objecter } from '../../src/targets/rados/osd/objecter.js';
+import { isError, objectIn, type PoolRef } from '../../src/targets/rados/osd/pool-ref.js';
+import type { OsdRequest, RequestResult } from '../../src/targets/rados/osd/request.js';
+import { getXattr, read, readStat, type Step, stat, write, writeFull } from '../../src/targets/rados/osd/step.js';
+import { begin, finish } from '../../src/targets/rados/striped/unfinished.js';
+import { parseRadosUrl } from '../../src/targets/rados/url.js';
+import type { Cluster } from '../rados/cluster.js';
+import { segmentsOf } from '../rados/object-client.js';
+import type { Opened, OpenOptions, Properties, Subject } from './subject.js';
+
+/** Small, so that small files take several requests. */
+const REQUEST_BYTES = 65_536;
+const EIO = -5;
+
+export interface RadosShape {
+  readonly name: string;
+  readonly pool?: string;
+  /** Null: one object. */
+  readonly striping: { readonly unit: number; readonly count: number; readonly object: number } | null;
+}
+
+export const ONE_OBJECT: RadosShape = { name: 'one object', striping: null };
+export const STRIPED: RadosShape = { name: 'striped', striping: { unit: 65_536, count: 3, object: 131_072 } };
+
+/** A cluster does not fail by number: what it answers is changed on its way to the target. */
+class Failing {
+  readonly #fails: OpenOptions['fails'];
+  #count = 0;
+
+  constructor(fails: OpenOptions['fails']) {
+    this.#fails = fails;
+  }
+
+  wrap(objecter: Objecter): Objecter {
+    const fails = this.#fails;
+    if (fails === undefined) return objecter;
+    const submit = (request: OsdRequest): void => {
+      const isData = request.steps.some(({ payloadBytes, memoryBytes }) => payloadBytes + memoryBytes > 0);
+      const direction = request.isWriting ? 'write' : 'read';
+      if (isData && direction === fails.on && ++this.#count === fails.at) {
+        const result: RequestResult = { result: EIO, version: 0n, steps: [] };
+        queueMicrotask(() => request.user.answered(result));
+      } else objecter.submit(request);
+    };
+    return new Proxy(objecter, {
+      get(_target, key) {
+        if (key === 'submit') return submit;
+        // Private fields are those of the real one.
+        const value: unknown = Reflect.get(objecter, key, objecter);
+        return typeof value === 'function' ? value.bind(objecter) : value;
+      },
+    });
+  }
+}
+
+let numbers = 0;
+
+/** `cluster`: once it runs. Each file has a name of its own. */
+export function radosSubject(shape: RadosShape, title: string, cluster: () => Cluster): Subject {
+  const properties: Properties = {
+    seekable: true,
+    knowsSize: true,
+    grows: true,
+    durable: 'answer',
+    failedSync: 'keeps',
+    holes: false,
+    layout: shape.striping !== null,
+    rewritesEnds: false,
+    publishes: false,
+    releases: 'answered',
+  };
+  return {
+    name: `rados: ${shape.name}, ${title}`,
+    properties,
+    open: (t, options) => open(t, shape, cluster(), options),
+  };
+}
+
+export function urlOf(cluster: Cluster, pool: string, name: string, parameters: Record<string, string> = {}): string {
+  const query = new URLSearchParams({ conf: cluster.confPath, keyring: cluster.keyringPath, ...parameters });
+  return `rados://${pool}/${encodeURIComponent(name)}?${query}`;
+}
+
+/** Where a byte of the file lies: in which object, at which offset there, and for how many bytes on. */
+function placeOf(
+  { striping }: RadosShape,
+  name: string,
+  at: number,
+): { object: string; offset: number; bytes: number } {
+  if (striping === null) return { object: name, offset: at, bytes: Number.POSITIVE_INFINITY };
+  const { unit, count, object } = striping;
+  const block = Math.floor(at / unit);
+  const stripe = Math.floor(block / count);
+  const perObject = object / unit;
+  const number = Math.floor(stripe / perObject) * count + (block % count);
+  const offset = (stripe % perObject) * unit + (at % unit);
+  return { object: `${name}.${number.toString(16).padStart(16, '0')}`, offset, bytes: unit - (at % unit) };
+}
+
+/** The objects themselves, asked one by one. */
+class Outside {
+  readonly #pool: PoolRef;
+  readonly #shape: RadosShape;
+  readonly #name: string;
+
+  constructor(pool: PoolRef, shape: RadosShape, name: string) {
+    this.#pool = pool;
+    this.#shape = shape;
+    this.#name = name;
+  }
+
+  async fill(contents: Uint8Array): Promise<void> {
+    const { striping } = this.#shape;
+    if (striping === null) {
+      await this.#execute(this.#name, [writeFull(segmentsOf(Buffer.from(contents)), contents.length)]);
+      return;
+    }
+    const head = {
+      striping: { stripeUnitBytes: striping.unit, stripeCount: striping.count, objectBytes: striping.object },
+      sizeBytes: contents.length,
+    };
+    const lock = await begin(this.#pool, this.#name, { ...head, replace: false });
+    await this.#each(0, contents.length, async (object, offset, from, bytes) => {
+      const part = Buffer.from(contents.subarray(from, from + bytes));
+      await this.#execute(object, [write(offset, segmentsOf(part), part.length)]);
+    });
+    await finish(this.#pool, this.#name, head, lock);
+  }
+
+  async peek(offset: number, bytes: number): Promise<Uint8Array> {
+    const size = await this.#size();
+    const found = new Uint8Array(Math.max(0, Math.min(bytes, size - offset)));
+    await this.#each(offset, found.length, async (object, at, from, length) => {
+      try {
+        const { steps } = await this.#execute(object, [read(at, length)]);
+        found.set(steps[0]?.data ?? [], from);
+      } catch (error) {
+        if (!isError(error, 'ENOENT') || this.#shape.striping === null) throw error;
+      }
+    });
+    return found;
+  }
+
+  async #size(): Promise<number> {
+    if (this.#shape.striping === null) {
+      const { steps } = await this.#execute(this.#name, [stat()]);
+      return readStat(steps[0]?.data ?? new Uint8Array(0)).bytes;
+    }
+    const { steps } = await this.#execute(placeOf(this.#shape, this.#name, 0).object, [getXattr('striper.size')]);
+    return Number(Buffer.from(steps[0]?.data ?? []).toString());
+  }
+
+  #execute(object: string, steps: readonly Step[]): Promise<RequestResult> {
+    return this.#pool.objecter.execute(objectIn(this.#pool, object), steps);
+  }
+
+  async #each(
+    offset: number,
+    bytes: number,
+    f: (object: string, at: number, from: number, bytes: number) => Promise<void>,
+  ): Promise<void> {
+    const all: Promise<void>[] = [];
+    for (let from = 0; from < bytes; ) {
+      const place = placeOf(this.#shape, this.#name, offset + from);
+      const length = Math.min(place.bytes, bytes - from);
+      all.push(f(place.object, place.offset, from, length));
+      from += length;
+    }
+    await Promise.all(all);
+  }
+}
+
+async function open(
+  t: TestContext,
+  shape: RadosShape,
+  cluster: Cluster,
+  { contents = new Uint8Array(0), fails }: OpenOptions,
+): Promise<Opened> {
+  const { pool = 'data' } = shape;
+  const name = `file-${++numbers}`;
+  const url = urlOf(cluster, pool, name, { striped: shape.striping === null ? 'no' : 'yes' });
+  const connection = await new RadosConnections().acquire(parseRadosUrl(url).cluster);
+  t.after(() => connection.release());
+  const outside = new Outside(await connection.poolRef(pool, ''), shape, name);
+  await outside.fill(contents);
+  const failing = new Failing(fails);
+  const connections = new RadosConnections((objecter) => failing.wrap(objecter));
+  const target = await openRadosTarget(connections, url, 'r+', { requestBytes: REQUEST_BYTES });
+  t.after(() => target.close());
+  return { target, peek: (offset, bytes) => outside.peek(offset, bytes) };
+}
