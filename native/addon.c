@@ -198,6 +198,7 @@ NAPI_MODULE_INIT() {
   DIORITE_TRY(env, diorite_files_init(env, exports));
   DIORITE_TRY(env, diorite_ring_init(env, exports));
   DIORITE_TRY(env, diorite_pipes_init(env, exports));
+  DIORITE_TRY(env, diorite_processes_init(env, exports));
   DIORITE_TRY(env, diorite_crc32c_init(env, exports));
   DIORITE_TRY(env, diorite_sockets_init(env, exports));
   return exports;

@@ -67,6 +67,7 @@ napi_status diorite_jobs_init(napi_env env, napi_value exports);
 napi_status diorite_files_init(napi_env env, napi_value exports);
 napi_status diorite_ring_init(napi_env env, napi_value exports);
 napi_status diorite_pipes_init(napi_env env, napi_value exports);
+napi_status diorite_processes_init(napi_env env, napi_value exports);
 // Adds nothing where the CPU has no instruction for it.
 napi_status diorite_crc32c_init(napi_env env, napi_value exports);
 napi_status diorite_sockets_init(napi_env env, napi_value exports);

@@ -32,6 +32,8 @@ export const CODES = {
   ERR_DIORITE_SAME_FILE: 'source and destination, or two destinations, are the same file',
   ERR_DIORITE_EXISTS: 'the destination exists',
   ERR_DIORITE_SOURCE_CHANGED: 'the source changed while it was copied',
+  ERR_DIORITE_SOURCE_FAILED:
+    'the source is not all there: its program failed, or it has another size than it must have',
   ERR_DIORITE_VERIFY: 'what was read back differs from what was written',
   ERR_DIORITE_DESTINATIONS: 'not every destination of a copy was written: its result says which',
   ERR_DIORITE_BATCH: 'not every element of a batch was moved: the batch says which, and why',

@@ -73,14 +73,29 @@ export function countOf(parsed: Parsed, name: string, most: number): number | un
   return count;
 }
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
-/** `4096`, `512K`, `1M`, `1MiB`: K, M and G are powers of 1024. */
+/** `4096`, `512K`, `1M`, `1MiB`: K, M, G and T are powers of 1024. NaN: it is no size. */
+function bytesIn(value: string): number {
+  const match = /^(\d+)([kmgt]?)(?:i?b)?$/i.exec(value);
+  return match === null ? Number.NaN : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
+}
+
+/** Of any number of bytes. */
+export function bytesOf(parsed: Parsed, name: string): number | undefined {
+  const value = parsed.values.get(name);
+  if (value === undefined) return undefined;
+  const bytes = bytesIn(value);
+  if (!Number.isSafeInteger(bytes))
+    throw new UsageError(`--${name}: '${value}' is no number of bytes (1234, 512K, 10G …)`);
+  return bytes;
+}
+
+/** A power of two. */
 export function sizeOf(parsed: Parsed, name: string, least: number, most: number): number | undefined {
   const value = parsed.values.get(name);
   if (value === undefined) return undefined;
-  const match = /^(\d+)([kmg]?)(?:i?b)?$/i.exec(value);
-  const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
+  const bytes = bytesIn(value);
   if (!(bytes >= least && bytes <= most && isPowerOfTwo(bytes)))
     throw new UsageError(`--${name}: '${value}' is not a power of two from ${least} to ${most} (4096, 512K, 1M …)`);
   return bytes;

@@ -17,7 +17,7 @@ import {
   REQUEST_BYTES_MAX,
 } from '../copy/options.js';
 import type { Chosen } from '../transfer/pace.js';
-import { atLeast, countOf, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
+import { atLeast, bytesOf, countOf, type OptionKinds, oneOf, parseArguments, sizeOf, UsageError } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatCount, formatDuration, formatRate, formatRows } from './format.js';
 import type { Command, Surroundings } from './main.js';
@@ -31,6 +31,8 @@ const OPTIONS: OptionKinds = {
   'no-progress': { type: 'boolean' },
   depth: { type: 'string' },
   'request-size': { type: 'string' },
+  size: { type: 'string' },
+  'any-status': { type: 'boolean' },
   reflink: { type: 'string' },
   io: { type: 'string' },
   engine: { type: 'string' },
@@ -50,16 +52,20 @@ SOURCE and DESTINATION may be URLs of files on NFS servers, in any mixture. Betw
 it (NFS 4.2) the server copies by itself, and no bytes come here; the result's io says so.
 
 SOURCE may be -, standard input, and a DESTINATION may be -, standard output: pipes, sockets or redirected files, and no
-terminals. (A file of that name is ./-.) A new file is then published when its input ended; that the program which wrote
-it died before it was done, a pipe does not tell: let the shell do so (set -o pipefail). Where both sides allow it pages
-go between pipe and file without being copied (splice); the result says how many bytes did, and why others did not. What
-is told goes to standard error where standard output has the bytes.
+terminals. (A file of that name is ./-.) A new file is published when its input has ended. A pipe does not tell that the
+program which wrote to it died before it was done: where that can be known all the same (Linux 6.15, a program of the same
+shell that was killed, or ended with another status than 0) nothing is published; --size is the proof where the size is
+known, and 'set -o pipefail' has the shell's word. Where both sides allow it pages go between pipe and file without being
+copied (splice); the result says how many bytes did, and why others did not. What is told goes to standard error where
+standard output has the bytes.
 
 Options:
   -f, --force          replace existing files; write to block devices
       --verify         read the copy back past the page cache, before it is published, and compare checksums
       --depth N        pieces on the way at a time to each destination, 1 to ${DEPTH_MAX} (default ${DEFAULT_DEPTH})
       --request-size S how large a piece is: 4096, 512K, 1M … (default ${DEFAULT_REQUEST_BYTES / 1024 / 1024}M)
+      --size SIZE      how many bytes SOURCE must have (1234, 512K, 10G …), or nothing is published
+      --any-status     publish what a pipe gave though the program that wrote to it failed
       --reflink WHEN   ${REFLINK_WISHES.join(', ')}: auto shares the source's blocks where the file system can, and moves
                        bytes where it cannot (default never: the copy has blocks of its own)
       --io MODE        ${IO_WISHES.join(', ')}
@@ -92,6 +98,7 @@ function toOptions(args: readonly string[]): {
   const requestBytes = sizeOf(parsed, 'request-size', PAGE_SIZE, REQUEST_BYTES_MAX);
   if ((depth ?? DEFAULT_DEPTH) * (requestBytes ?? DEFAULT_REQUEST_BYTES) > IN_FLIGHT_BYTES_MAX)
     throw new UsageError(`--depth times --request-size is more than ${formatBytes(IN_FLIGHT_BYTES_MAX)}`);
+  const size = bytesOf(parsed, 'size');
   const io = oneOf(parsed, 'io', IO_WISHES);
   const engine = oneOf(parsed, 'engine', ENGINE_WISHES);
   const reflink = oneOf(parsed, 'reflink', REFLINK_WISHES);
@@ -101,6 +108,8 @@ function toOptions(args: readonly string[]): {
     options: {
       force: parsed.flags.has('force'),
       verify: parsed.flags.has('verify'),
+      anyStatus: parsed.flags.has('any-status'),
+      ...(size === undefined ? {} : { size }),
       ...(depth === undefined ? {} : { depth }),
       ...(requestBytes === undefined ? {} : { requestBytes }),
       ...(io === undefined ? {} : { io }),
@@ -126,6 +135,7 @@ export function describe(result: CopyResult): string {
   if (result.chosen !== null) rows.splice(2, 0, ['on the way', chosenText(result.chosen)]);
   if (result.requests > 0) rows.splice(2, 0, ['requests', requestsText(result)]);
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
+  if (result.wholeBy !== 'size') rows.splice(1, 0, ['source', endText(result)]);
   if (result.reflinkReason !== null) rows.push(['reflink', `no: ${result.reflinkReason}`]);
   rows.push(['verified', result.verified ? `yes, read back (${result.verifyIo})` : 'no (--verify)']);
   rows.push(['durable', result.stable ? 'yes' : 'no: the destination has no stable storage']);
@@ -160,6 +170,11 @@ function cachedText({ bufferedBytes }: CopyResult | DestinationDone): string {
   return bufferedBytes > 0 ? `; ${formatBytes(bufferedBytes)} through the page cache` : '';
 }
 
+/** Of a source without a size. */
+function endText({ wholeBy }: CopyResult | CopyAllResult): string {
+  return wholeBy === null ? 'it ended; whether it was whole is not known (--size)' : 'its program ended with status 0';
+}
+
 /** What became of each of several destinations; failures are told on standard error as well. */
 export function describeAll(result: CopyAllResult): string {
   const { destinations, failed } = result;
@@ -173,6 +188,7 @@ export function describeAll(result: CopyAllResult): string {
     ...destinations.map((each): [string, string] => [each.destination, destinationText(each)]),
   ];
   if (result.holesBytes > 0) rows.splice(1, 0, ['holes', formatBytes(result.holesBytes)]);
+  if (result.wholeBy !== 'size') rows.splice(1, 0, ['source', endText(result)]);
   return `${formatRows(rows)}\n`;
 }
 

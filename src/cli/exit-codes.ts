@@ -21,7 +21,7 @@ const MEANINGS: readonly (readonly [number, string])[] = [
   ],
   [EXIT.usage, 'wrong usage: an unknown option, a missing or a wrong argument'],
   [EXIT.verify, '--verify: what was read back differs; not published'],
-  [EXIT.sourceChanged, 'the source changed while it was copied; not published'],
+  [EXIT.sourceChanged, 'the source changed while it was copied, or is not all there; not published'],
   [EXIT.someFailed, 'of several destinations some were written, and some were not: those are as they were'],
   [EXIT.interrupted, 'interrupted (SIGINT); not published'],
   [EXIT.closedPipe, 'nobody reads any more what was written to a pipe (EPIPE)'],
@@ -37,7 +37,7 @@ export function exitCodeOf(error: unknown): number {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (someWritten(error)) return EXIT.someFailed;
   if (code === 'ERR_DIORITE_VERIFY') return EXIT.verify;
-  if (code === 'ERR_DIORITE_SOURCE_CHANGED') return EXIT.sourceChanged;
+  if (code === 'ERR_DIORITE_SOURCE_CHANGED' || code === 'ERR_DIORITE_SOURCE_FAILED') return EXIT.sourceChanged;
   if (code === 'EPIPE') return EXIT.closedPipe;
   return EXIT.failed;
 }

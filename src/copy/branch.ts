@@ -108,7 +108,7 @@ export class Branch {
       const { source, settings, checks, progress } = this.#shared;
       if (checks !== null && destination.readBackPath !== null) progress.willVerify(this);
       if (await this.#takeShortcut(destination)) return;
-      const { size } = source;
+      const size = source.expectedSize;
       if (size !== undefined)
         await destination.reserve(size, () => piecesOf(cellsOf(source.data(), size, RESERVED_BYTES)));
       // One destination takes what there is: pieces are bounded where they are read.

@@ -124,7 +124,7 @@ async function carryOut<R>(
   try {
     const opened = await Source.open(await places.locate(from), settings);
     try {
-      const progress = new Progress(settings.onProgress, opened.size);
+      const progress = new Progress(settings.onProgress, opened.expectedSize);
       const checks = settings.verify ? new Checks(settings.requestBytes) : null;
       const named = await names(places, opened.place.baseName(from.name));
       const job = new Job(named, { source: opened, settings, checks, progress, settled: hooks.settled });

@@ -76,13 +76,13 @@ export class Job {
     await Promise.all(all);
   }
 
-  /** Each branch ends by itself: when its own last byte is written, not when the slowest one's is. */
   /** Bytes that a stream gave or took through memory. */
   #notePiped(branch: Branch): void {
     if (this.#stagedReason === null || branch.piped !== null) return;
     branch.notePiped({ splicedBytes: 0, stagedBytes: this.#bytes, reason: this.#stagedReason });
   }
 
+  /** Each branch ends by itself: when its own last byte is written, not when the slowest one's is. */
   async #end(branch: Branch, moving: Promise<{ readonly error: unknown } | null>): Promise<void> {
     if (branch.failure !== null) return;
     const { lane } = branch;
@@ -137,9 +137,14 @@ export class Job {
       this.#bytes = await pumpUntilEnd({
         ...common,
         depth: slots,
-        fill: (view, position) => source.fill(view, position, passOn),
+        fill: async (view, position) => {
+          const got = await source.fill(view, position, passOn);
+          source.assertNoMore(position + got);
+          return got;
+        },
         stop: () => source.stop(),
       });
+      source.assertSize(this.#bytes);
       for (const lane of lanes) lane.end('whole');
       return;
     }
@@ -190,11 +195,12 @@ export class Job {
       }
       told = doneBytes;
     };
-    const moved = await moveBySplice(source, destination, { signal, onProgress });
+    const moved = await moveBySplice(source, destination, { bytes: source.bytesMax, signal, onProgress });
     if (typeof moved === 'string') return moved;
     const { bytes } = moved;
     if (source.size !== undefined && bytes < source.size)
       throw source.changed(`it ends at ${bytes}, not at ${source.size}`);
+    source.assertSize(bytes);
     this.#bytes = bytes;
     this.#dataBytes = bytes;
     branch.notePiped(moved);

@@ -38,7 +38,7 @@ export interface CopyProgress {
   readonly phase: 'copy' | 'verify';
   /** Bytes of the file that are done in this phase, holes included; of several destinations: in the slowest one. */
   readonly doneBytes: number;
-  /** Undefined: the source does not know its size (files of /proc). */
+  /** Undefined: the source does not know its size (streams, files of /proc), and nobody has said it. */
   readonly totalBytes: number | undefined;
 }
 
@@ -57,6 +57,17 @@ export interface CopyOptions {
    * result's `io` is `clone`, or its `reflinkReason` says why not.
    */
   readonly reflink?: ReflinkWish;
+  /**
+   * How many bytes the source must have; otherwise nothing is published (ERR_DIORITE_SOURCE_FAILED). The one proof that a
+   * stream is whole: that who wrote to it died early, its end does not tell. Makes room for them, too, and progress knows
+   * the total.
+   */
+  readonly size?: number;
+  /**
+   * Publish what a pipe gave though the program that wrote to it failed. Default: false: where it can be known that it was
+   * killed or ended with a status other than 0 (Linux 6.15, programs of the same shell), nothing is published.
+   */
+  readonly anyStatus?: boolean;
   /** How to read and write; the result says what it really was. Default: 'prefer-direct'. */
   readonly io?: IoWish;
   /** Default: 'auto'. */
@@ -66,11 +77,16 @@ export interface CopyOptions {
   readonly onProgress?: (progress: CopyProgress) => void;
 }
 
+/** `size`: it has one, or was said to have. `status`: the programs found writing to the pipe ended with status 0. */
+export type WholeBy = 'size' | 'status';
+
 export interface CopyResult {
   /** What was written to: the destination, or the source's name inside it, links followed. */
   readonly destination: string;
   /** The size of what was copied. */
   readonly bytes: number;
+  /** What says that the source was all there; null: nothing does, it just ended. */
+  readonly wholeBy: WholeBy | null;
   /** How much of it was holes, and was not written. 0 for a clone: nobody looked. */
   readonly holesBytes: number;
   /** Requests to the source and the destination, without those of `verify`; what is spliced is no request. */
@@ -141,6 +157,7 @@ export interface DestinationFailed {
 /** A copy to several destinations: the source was read once. */
 export interface CopyAllResult {
   readonly bytes: number;
+  readonly wholeBy: WholeBy | null;
   readonly holesBytes: number;
   readonly readRequests: number;
   /** How it was read; `clone`: it was not. */
@@ -164,6 +181,8 @@ export interface CopySettings {
   readonly requestBytes: number;
   /** Neither was asked for. */
   readonly adapts: boolean;
+  readonly size: number | undefined;
+  readonly anyStatus: boolean;
   readonly io: IoWish;
   readonly engine: EngineWish;
   readonly signal: AbortSignal | undefined;
@@ -224,6 +243,8 @@ export function toSettings(options: CopyOptions): CopySettings {
     depth,
     requestBytes,
     adapts: options.depth === undefined && options.requestBytes === undefined,
+    size: options.size === undefined ? undefined : toOffset(options.size, 'options.size'),
+    anyStatus: toFlag(options.anyStatus, 'options.anyStatus'),
     io: toChoice(options.io, 'options.io', IO_WISHES, 'prefer-direct'),
     engine: toChoice(options.engine, 'options.engine', ENGINE_WISHES, 'auto'),
     signal: toSignal(options.signal),

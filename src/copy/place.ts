@@ -1,5 +1,6 @@
 // What copy() and probe() ask of a scheme: how names are understood, sources opened, destinations begun.
 import type { Stats } from 'node:fs';
+import type { Ending } from '../targets/pipe/writers.js';
 import type { Destination } from './destination.js';
 import type { CopySettings } from './options.js';
 import type { ProbeResult } from './probe.js';
@@ -38,6 +39,8 @@ export interface Place {
   originOf?(name: string): Promise<number>;
   /** After a copy: who shares the description goes on behind what was read. */
   leaveAt?(name: string, position: number): Promise<void>;
+  /** After its end: whether what it gave is all of it, as far as that is known. */
+  endingOf?(name: string): Promise<Ending>;
   /** Undefined: it is made up when it is read, and ends where it ends. */
   sizeOf(name: string, file: Readable, stats: Stats): Promise<number | undefined>;
   /** Through directories and links to the one thing that will be written. */

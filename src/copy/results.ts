@@ -59,6 +59,7 @@ export function resultOfOne(job: Job, branch: Branch, source: Source, cost: Cost
   return {
     destination: destination.path,
     bytes: job.bytes,
+    wholeBy: source.wholeBy,
     holesBytes: holesOf(job, [branch]),
     requests,
     readRequests: read.requests,
@@ -134,6 +135,7 @@ export function resultOfAll(job: Job, source: Source, cost: Cost): CopyAllResult
   const failed = destinations.flatMap(({ error }) => (error === null ? [] : [error]));
   const result: CopyAllResult = {
     bytes: job.bytes,
+    wholeBy: source.wholeBy,
     holesBytes: holesOf(job, branches),
     readRequests: source.tally.requests,
     io: readMode(source, branches),

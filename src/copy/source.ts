@@ -4,7 +4,7 @@ import { DioriteError, errors } from '../base/errors.js';
 import type { MoveOptions } from '../handle/arguments.js';
 import type { DataRange, IoMode, Target } from '../transfer/target.js';
 import { fillPiecewise, gather } from './fill.js';
-import type { CopySettings } from './options.js';
+import type { CopySettings, WholeBy } from './options.js';
 import type { Place } from './place.js';
 import type { Located } from './places.js';
 import type { Reader } from './pump.js';
@@ -50,7 +50,7 @@ interface SourceInput {
   readonly origin: number;
   readonly size: number | undefined;
   readonly modified: bigint;
-  readonly signal: AbortSignal | undefined;
+  readonly settings: CopySettings;
 }
 
 export class Source implements Reader {
@@ -73,9 +73,14 @@ export class Source implements Reader {
   readonly #reading: Pick<MoveOptions, 'signal'>;
   readonly #stop = new AbortController();
   readonly #ends: AbortSignal;
+  readonly #anyStatus: boolean;
+  /** How many bytes it must have; undefined: nobody has said it. */
+  readonly #mustHave: number | undefined;
   #ended = false;
+  #endedWell = false;
 
-  private constructor({ at, file, stats, origin, size, modified, signal }: SourceInput) {
+  private constructor({ at, file, stats, origin, size, modified, settings }: SourceInput) {
+    const { signal } = settings;
     this.place = at.place;
     this.#name = at.name;
     this.path = at.place.titleOf?.(at.name) ?? at.name;
@@ -86,6 +91,8 @@ export class Source implements Reader {
     this.mode = this.once ? STREAM_MODE : stats.mode;
     this.#file = file;
     this.#modified = modified;
+    this.#anyStatus = settings.anyStatus;
+    this.#mustHave = settings.size;
     this.#ends = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     this.#reading = optionsOf(file, this.once ? this.#ends : signal);
   }
@@ -102,7 +109,9 @@ export class Source implements Reader {
       const origin = (await place.originOf?.(name)) ?? 0;
       const all = await place.sizeOf(name, file, stats);
       const size = all === undefined ? undefined : Math.max(0, all - origin);
-      return new Source({ at, file, stats, origin, size, modified, signal: settings.signal });
+      const source = new Source({ at, file, stats, origin, size, modified, settings });
+      if (size !== undefined) source.assertSize(size);
+      return source;
     } catch (error) {
       await Promise.allSettled([file.close()]); // what led here is what is told
       throw error;
@@ -111,6 +120,35 @@ export class Source implements Reader {
 
   get target(): Readable['target'] {
     return this.#file.target;
+  }
+
+  /** As far as it is known, or was said. */
+  get expectedSize(): number | undefined {
+    return this.size ?? this.#mustHave;
+  }
+
+  /** In the end: what says that it is all there. */
+  get wholeBy(): WholeBy | null {
+    if (this.expectedSize !== undefined) return 'size';
+    return this.#endedWell ? 'status' : null;
+  }
+
+  /** What is taken of a stream at most: a byte more than it must have shows that it has more. */
+  get bytesMax(): number | undefined {
+    return this.#mustHave === undefined ? undefined : this.#mustHave + 1;
+  }
+
+  /** Before more than that is written for nothing. */
+  assertNoMore(bytes: number): void {
+    if (this.#mustHave !== undefined && bytes > this.#mustHave)
+      throw this.failed(`it has more than ${this.#mustHave} bytes`);
+  }
+
+  /** It has ended, after so many bytes. */
+  assertSize(bytes: number): void {
+    this.assertNoMore(bytes);
+    if (this.#mustHave !== undefined && bytes < this.#mustHave)
+      throw this.failed(`it ended after ${bytes} of ${this.#mustHave} bytes`);
   }
 
   async read(view: Uint8Array, position: number): Promise<number> {
@@ -143,7 +181,7 @@ export class Source implements Reader {
 
   /** Where its data is; all of it where there is no map. */
   async *data(): AsyncGenerator<DataRange, void, undefined> {
-    const size = this.size ?? 0;
+    const size = this.expectedSize ?? 0;
     if (size === 0) return;
     const { holes } = this.#file.target;
     if (holes === undefined) yield { offset: 0, length: size };
@@ -156,8 +194,11 @@ export class Source implements Reader {
     return this.#file.target.ioMode('read');
   }
 
-  /** Throws if it is not what it was: what was copied may then be of two ages. */
+  /** Throws if it is not what it was, for what was copied may then be of two ages, or if who wrote to it has failed. */
   async assertUnchanged(): Promise<void> {
+    const ending = await this.place.endingOf?.(this.#name);
+    if (ending?.failure != null && !this.#anyStatus) throw this.failed(ending.failure);
+    this.#endedWell = ending?.known === true && ending.failure === null;
     if (!this.stats.isFile()) return;
     const { size, mtimeNs } = await this.#file.stat({ bigint: true });
     if (size !== BigInt(this.stats.size)) throw this.changed(`its size went from ${this.stats.size} to ${size} bytes`);
@@ -167,6 +208,13 @@ export class Source implements Reader {
 
   changed(how: string): DioriteError {
     return errors.make('ERR_DIORITE_SOURCE_CHANGED', `The source changed while it was copied: ${how}: ${this.path}`, {
+      path: this.path,
+      syscall: 'copy',
+    });
+  }
+
+  failed(how: string): DioriteError {
+    return errors.make('ERR_DIORITE_SOURCE_FAILED', `The source is not all there: ${this.path}: ${how}`, {
       path: this.path,
       syscall: 'copy',
     });

@@ -60,6 +60,11 @@ export interface Addon {
   /** CRC-32C's remainder after `bytes`, inverted neither before nor after. Only where the CPU has an instruction for it. */
   crc32c?(remainder: number, bytes: Uint8Array): number;
 
+  /** A pidfd of any process, or −errno. It is readable once the process has ended. */
+  processOpen(pid: number): number;
+  /** How it ended, as wait(2) told its parent. −EAGAIN: its parent has not asked, or it has not ended; −errno: Linux before 6.15. */
+  processStatus(pidfd: number): number;
+
   /** Calls back once per `arm`, when any of its events has come. Throws EMFILE, ENFILE, ENOMEM. */
   waiterCreate(fd: number, callback: (events: number) => void): NativeWaiter;
 
@@ -177,6 +182,8 @@ const FUNCTIONS: readonly (keyof Addon)[] = [
   'bytesWaiting',
   'pollNow',
   'waiterCreate',
+  'processOpen',
+  'processStatus',
 ];
 
 type Loaded = { readonly addon: Addon; readonly problem: null } | { readonly addon: null; readonly problem: string };

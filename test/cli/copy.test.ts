@@ -95,6 +95,7 @@ test('--json prints one object with everything in it', async (t) => {
     'stagedReason',
     'verified',
     'verifyIo',
+    'wholeBy',
     'writeRequests',
   ]);
   assert.equal(result.bytes, 3_000_000);

@@ -46,6 +46,7 @@ test('--json prints one object with a row for each destination', async (t) => {
     'holesBytes',
     'io',
     'readRequests',
+    'wholeBy',
   ]);
   assert.equal(result.failed, 0);
   assert.equal(result.readRequests, 1);

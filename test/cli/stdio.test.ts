@@ -119,14 +119,6 @@ test('a file of /proc as standard input', async (t) => {
   assert.match(readFileSync(OUT, 'utf8'), /^Name:/);
 });
 
-test('a source that is killed ends like any other; the shell knows better', async (t) => {
-  const { FILE, OUT } = setUp(t, MIB);
-  const script = 'sh -c \'head -c 100000 "$FILE"; kill -KILL $$\' | diorite copy - "$OUT"';
-  const { code } = await shell(script, { FILE, OUT });
-  assert.equal(code, 137, 'pipefail tells of it');
-  assert.equal(statSync(OUT).size, 100000);
-});
-
 for (const [signal, status] of [
   ['INT', 130],
   ['TERM', 143],

@@ -7,6 +7,7 @@ import { File } from '../../handle/file.js';
 import { chooseEngine } from '../../targets/file/engines/choose.js';
 import { CELL_BYTES } from '../../targets/pipe/cell.js';
 import { PipeTarget } from '../../targets/pipe/pipe-target.js';
+import { type Ending, Writers } from '../../targets/pipe/writers.js';
 import { codeOf } from '../code-of.js';
 import type { Destination } from '../destination.js';
 import { LocalPlace } from '../local/local-place.js';
@@ -41,6 +42,9 @@ export class StdioPlace implements Place {
   /** Asked once: what is read by somebody else meanwhile is not ours to skip. */
   readonly #origins: Map<number, Promise<number>> = new Map();
 
+  /** Of pipes: found before anything is read. */
+  readonly #writers: Map<number, Writers> = new Map();
+
   /** There is none. */
   baseName(): string {
     return '';
@@ -60,6 +64,7 @@ export class StdioPlace implements Place {
     const fd = descriptorOf(name);
     const stats = await statOf(fd);
     if (stats.isFile() || stats.isBlockDevice()) return this.#openFile(fd, settings);
+    if (stats.isFIFO() && !this.#writers.has(fd)) this.#writers.set(fd, Writers.find(fd));
     return openStream(fd, settings);
   }
 
@@ -86,6 +91,10 @@ export class StdioPlace implements Place {
 
   leaveAt(name: string, position: number): Promise<void> {
     return leaveAt(descriptorOf(name), position);
+  }
+
+  async endingOf(name: string): Promise<Ending> {
+    return (await this.#writers.get(descriptorOf(name))?.ending()) ?? { failure: null, known: false };
   }
 
   async resolve(name: string): Promise<Resolved> {
@@ -122,7 +131,10 @@ export class StdioPlace implements Place {
     return this.#local.probe(pathOf(descriptorOf(name)));
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    for (const writers of this.#writers.values()) writers.close();
+    this.#writers.clear();
+  }
 }
 
 function openStream(fd: number, { engine: wish }: OpenSettings): File {
