@@ -16,7 +16,6 @@ import { type DioriteError, errors } from '../../../base/errors.js';
 import { systemError } from '../../net/system-error.js';
 import type { ClusterSettings } from '../auth/settings.js';
 import type { DencReader } from '../denc/reader.js';
-import { daemonError } from '../errno.js';
 import { readOsdMap } from '../mon/messages.js';
 import { MonClient, type MonClientOptions } from '../mon/mon-client.js';
 import type { Location, OsdMap } from '../osdmap/osd-map.js';
@@ -26,6 +25,8 @@ import type { Pool } from '../osdmap/pool.js';
 import { MapKeeper } from './map-keeper.js';
 import type { OsdReply } from './messages.js';
 import { OsdLink } from './osd-link.js';
+import { placeText } from './pool-ref.js';
+import { answerError, refusalOf } from './refusals.js';
 import { type ObjectName, OsdRequest, type RequestResult, type Sending } from './request.js';
 import type { Step } from './step.js';
 import { LIMITS_DEFAULT, type Limits, Throttle } from './throttle.js';
@@ -163,12 +164,11 @@ export class Objecter {
 
   /** What an OSD's answer below 0 says. */
   errorOf(request: OsdRequest, { result }: RequestResult): DioriteError {
-    return daemonError(result, `${this.#nameOf(request)}: the OSD answers ${result}`);
+    return answerError(this.#nameOf(request), result);
   }
 
   #nameOf({ object: { pool, namespace, name } }: OsdRequest): string {
-    const poolName = this.#keeper.map?.data.poolNames.get(pool) ?? `pool ${pool}`;
-    return namespace === '' ? `${poolName}/${name}` : `${poolName}/${namespace}/${name}`;
+    return placeText({ objecter: this, pool, namespace }, name);
   }
 
   #closedError(): DioriteError {
@@ -188,7 +188,13 @@ export class Objecter {
       void this.#checkPool(request);
       return;
     }
-    const location = this.map.locate(pool, object.namespace, object.name);
+    const refusal = refusalOf(pool, request.steps);
+    if (refusal !== null) {
+      const error = systemError('EOPNOTSUPP', `${this.#nameOf(request)}: ${refusal}`);
+      queueMicrotask(() => this.#fail(request, error));
+      return;
+    }
+    const location = locate(this.map, pool, object);
     if (location.primary === NO_OSD || this.#isPaused(request)) {
       this.#homeless.add(request);
       return;
@@ -263,7 +269,7 @@ export class Objecter {
     // One that waits for others to end has no place yet.
     if (link === undefined || sending === null) return;
     const pool = this.map.pool(object.pool);
-    const location = pool === undefined ? null : this.map.locate(pool, object.namespace, object.name);
+    const location = pool === undefined ? null : locate(this.map, pool, object);
     if (pool === undefined || location === null || location.primary !== link.id) {
       link.remove(request);
       this.#unlink(request);
@@ -354,6 +360,10 @@ export class Objecter {
     if (!this.#homeless.has(request)) return 'its turn has not come';
     return this.#isPaused(request) ? 'the cluster is paused, and did not go on' : 'no OSD serves its placement group';
   }
+}
+
+function locate(map: OsdMap, pool: Pool, { namespace, name, hash }: ObjectName): Location {
+  return hash === undefined ? map.locate(pool, namespace, name) : map.locateHash(pool, hash);
 }
 
 function sameAddresses(link: OsdLink, map: OsdMap): boolean {

@@ -15,7 +15,7 @@ export function objectIn({ pool, namespace }: PoolRef, name: string): ObjectName
   return { pool, namespace, name };
 }
 
-/** For messages: `data/name`, or `data/space/name`. */
+/** For messages: `data/name`, `data/space/name`, `data` alone for the pool itself. */
 export function placeText({ objecter, pool, namespace }: PoolRef, name: string): string {
   return [objecter.map.data.poolNames.get(pool) ?? `pool ${pool}`, namespace, name].filter(Boolean).join('/');
 }

@@ -12,7 +12,7 @@ import { type MessageHeader, MSG_OSD_OP } from '../msgr/message.js';
 import type { DataPlace } from '../msgr/receiver.js';
 import type { Location } from '../osdmap/osd-map.js';
 import type { Pool } from '../osdmap/pool.js';
-import { FLAG_FULL_TRY, FLAG_ON_DISK, FLAG_READ, FLAG_RETRY, FLAG_WRITE } from './codes.js';
+import { FLAG_FULL_TRY, FLAG_ON_DISK, FLAG_PG_OP, FLAG_READ, FLAG_RETRY, FLAG_WRITE } from './codes.js';
 import { OSD_OP_COMPAT, OSD_OP_VERSION, OsdReply, writeOsdOp } from './messages.js';
 import type { Step } from './step.js';
 
@@ -23,6 +23,8 @@ export interface ObjectName {
   /** '': the default one. */
   readonly namespace: string;
   readonly name: string;
+  /** It is for the placement group that names of this hash fall into, and for no object. */
+  readonly hash?: number | undefined;
 }
 
 /** What became of one step. */
@@ -104,7 +106,8 @@ export class OsdRequest implements Call {
   get flags(): number {
     const reads = this.isReading ? FLAG_READ : 0;
     const writes = this.isWriting ? FLAG_WRITE | FLAG_FULL_TRY : 0;
-    return FLAG_ON_DISK | reads | writes | (this.attempts > 1 ? FLAG_RETRY : 0);
+    const group = this.object.hash === undefined ? 0 : FLAG_PG_OP;
+    return FLAG_ON_DISK | reads | writes | group | (this.attempts > 1 ? FLAG_RETRY : 0);
   }
 
   encode(writer: DencWriter): void {

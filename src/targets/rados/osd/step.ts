@@ -229,6 +229,19 @@ export function clearOmap(): Step {
   return step(code.OP_OMAP_CLEAR, none);
 }
 
+/** Of a placement group: at most `max` objects from the cursor on. */
+export function listObjects(cursor: Uint8Array, max: number): Step {
+  const args = (writer: DencWriter): void => {
+    writer.size(max);
+  };
+  return step(code.OP_LIST_OBJECTS, args, { head: cursor });
+}
+
+/** Its failure is its own: what follows is done all the same. */
+export function optional(given: Step): Step {
+  return { ...given, flags: given.flags | code.OP_FLAG_FAIL_OK };
+}
+
 /** A method of an object class, such as lock.lock; `changes`: it may change the object. */
 export function call(className: string, method: string, input: Uint8Array, changes: boolean): Step {
   const names = Buffer.from(className + method);

@@ -91,7 +91,11 @@ export class OsdMap {
 
   /** Where the object of a name is. '' is the default namespace. */
   locate(pool: Pool, namespace: string, name: string): Location {
-    const hash = hashOf(pool, namespace, name);
+    return this.locateHash(pool, hashOf(pool, namespace, name));
+  }
+
+  /** Where the objects are whose names have this hash. */
+  locateHash(pool: Pool, hash: number): Location {
     const pg = { pool: pool.id, seed: stableMod(hash, pool.pgCount) };
     const placement = this.place(pool, pg.seed);
     const shard = pool.type === ERASURE ? placement.acting.indexOf(placement.primary) : NO_SHARD;
