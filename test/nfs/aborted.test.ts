@@ -17,9 +17,9 @@ const MESSAGES_MAX = 120;
 /** Most wait for a timer. */
 const AT_A_TIME = 40;
 /** For what is asked, then for the server to be told goodbye; and what a busy machine needs besides. */
-const ENDED_MS = 2 * COURTESY_MS + 4_000;
-/** Calls are tried for ever; to connect may take so long. In tenths of a second. */
-const PATIENT = { hard: '', timeo: '100' } as const;
+const ENDED_MS = 2 * COURTESY_MS + 20_000;
+/** Calls are tried for ever; to connect may take so long, which is longer than that. In tenths of a second. */
+const PATIENT = { hard: '', timeo: '600' } as const;
 
 /** False: there is no such message. */
 async function silentFrom(

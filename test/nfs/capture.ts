@@ -10,7 +10,7 @@ import { type Cleanup, runDirectory } from '../support/temp.js';
 import { LOOPBACK } from './ports.js';
 
 const run = promisify(execFile);
-const MARKER_TIMEOUT_MS = 10_000;
+const MARKER_TIMEOUT_MS = 60_000;
 const MARKER_PAUSE_MS = 20;
 const DECODE_TIMEOUT_MS = 240_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;

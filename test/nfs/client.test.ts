@@ -339,7 +339,7 @@ function suite(version: NfsVersion): void {
       args: [url],
     });
     assert.deepEqual([code, stdout, stderr], [0, 'true\n', '']);
-    assert.ok(performance.now() - startedMs < 10_000);
+    assert.ok(performance.now() - startedMs < 60_000, 'sooner than any timeout of its own');
     assert.equal(readFileSync(there.at('idle'), 'utf8'), 'hello');
   });
 
@@ -492,16 +492,17 @@ describe('NfsClient and what a server does not allow', { skip: SKIP }, () => {
 describe('a server that cannot be reached', () => {
   it('is named, within the timeout', async () => {
     const started = performance.now();
-    const refused: [string, string, RegExp][] = [
-      ['nfs://no-such-host.invalid/vfs/x', 'ENOTFOUND', /no-such-host\.invalid/],
-      ['nfs://127.0.0.1:1/vfs/x', 'ECONNREFUSED', /127\.0\.0\.1:1\b/],
-      ['nfs://127.0.0.1:1/vfs/x?version=3&mountport=1', 'ECONNREFUSED', /127\.0\.0\.1:1\b/],
+    const refused: [string, RegExp, RegExp][] = [
+      // Where no name server answers, the resolver says so instead.
+      ['nfs://no-such-host.invalid/vfs/x', /^(ENOTFOUND|EAI_AGAIN)$/, /no-such-host\.invalid/],
+      ['nfs://127.0.0.1:1/vfs/x', /^ECONNREFUSED$/, /127\.0\.0\.1:1\b/],
+      ['nfs://127.0.0.1:1/vfs/x?version=3&mountport=1', /^ECONNREFUSED$/, /127\.0\.0\.1:1\b/],
     ];
     for (const [url, code, message] of refused) {
       await assert.rejects(open(url), { code, message, syscall: 'open', path: url });
       await assert.rejects(NfsClient.connect(url), { code, message, syscall: 'connect' });
     }
-    assert.ok(performance.now() - started < 10_000);
+    assert.ok(performance.now() - started < 60_000);
     assert.equal(nfsConnections.size, 0);
   });
 
@@ -522,7 +523,7 @@ describe('a server that cannot be reached', () => {
     });
     await Promise.all(attempts);
     const tookMs = performance.now() - started;
-    assert.ok(tookMs >= 450 && tookMs < 10_000, `${tookMs} ms`);
+    assert.ok(tookMs >= 450 && tookMs < 30_000, `${tookMs} ms`);
     assert.equal(nfsConnections.size, 0);
   });
 });

@@ -160,7 +160,7 @@ for (const version of VERSIONS) {
       const { code, stderr } = await diorite(['copy', local, url]);
       assert.equal(code, 1);
       assert.match(stderr, /^diorite: ETIMEDOUT: .*127\.0\.0\.1.*\n$/);
-      assert.ok(performance.now() - started < 10_000);
+      assert.ok(performance.now() - started < 30_000);
     });
 
     it('tells in one line what is wrong, and which server says so', async (t) => {
@@ -182,7 +182,7 @@ for (const version of VERSIONS) {
         [local, server.url(version, '/no-such-export/file').href, /ENOENT|EACCES/, at],
         [local, `${url('new')}&uid=-1`, /uid/, /-1/],
         [local, `${url('new')}&speed=9`, /speed/, /version/],
-        [local, 'nfs://no-such-host.invalid/vfs/new?timeo=50', /ENOTFOUND|EAI_AGAIN/, /no-such-host/],
+        [local, 'nfs://no-such-host.invalid/vfs/new?timeo=50', /ENOTFOUND|EAI_AGAIN|ETIMEDOUT/, /no-such-host/],
         [local, `nfs://127.0.0.1:1/vfs/new?version=${version}&mountport=1`, /ECONNREFUSED/, /127\.0\.0\.1:1/],
       ];
       for (const [from, to, code, who] of cases) {

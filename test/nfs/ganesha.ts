@@ -28,8 +28,8 @@ export type { GaneshaOptions, NfsVersion } from './ganesha-config.js';
 const NFS_PROGRAM = 100003;
 const MOUNT_PROGRAM = 100005;
 
-const START_TIMEOUT_MS = 20_000;
-const STOP_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 30_000;
 /** Another process may take a port between our look and the server's bind. */
 const PORT_ATTEMPTS = 4;
 

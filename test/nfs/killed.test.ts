@@ -15,7 +15,9 @@ const WRITE_BYTES = 64 * MIB;
 const PAGE_BYTES = 4096;
 
 /** v4: what was open is had back only in the time of grace, which a first start has as well. */
-const GRACE: GaneshaOptions = { graceless: false, leaseSeconds: 4, graceSeconds: 4 };
+const GRACE: GaneshaOptions = { graceless: false, leaseSeconds: 8, graceSeconds: 8 };
+/** In tenths of a second: tries to reach the server are an eighth of it apart at most, so that one falls into the grace. */
+const PATIENCE = { timeo: '300' } as const;
 
 function bytesOf(length: number): Buffer {
   const bytes = Buffer.alloc(length);
@@ -66,7 +68,7 @@ for (const version of ['3', '4.1', '4.2'] as const) {
       const local = memoryDirectory(t);
       const bytes = bytesOf(version === '4.2' ? WRITE_BYTES : COPY_BYTES);
       writeFileSync(join(local, 'source'), bytes);
-      const url = server.url(version, '/vfs/copy').href;
+      const url = server.url(version, '/vfs/copy', PATIENCE).href;
       const options = { requestBytes: MIB, depth: 16 };
 
       const there = new Killer(server, 0.2 * bytes.length, 0.6 * bytes.length);
@@ -92,7 +94,7 @@ for (const version of ['3', '4.1', '4.2'] as const) {
       const pages = Array.from({ length: WRITE_BYTES / PAGE_BYTES }, (_, i) =>
         bytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
       );
-      const file = await open(server.url(version, '/vfs/file'), 'w+');
+      const file = await open(server.url(version, '/vfs/file', PATIENCE), 'w+');
       const killer = new Killer(server, 0.4 * WRITE_BYTES);
       const written = await file.write(pages, { position: 0, onProgress: (doneBytes) => killer.seen(doneBytes) });
       assert.deepEqual([written.bytesWritten, written.stable], [WRITE_BYTES, true]);

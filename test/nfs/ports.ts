@@ -13,7 +13,7 @@ export const LOOPBACK = '127.0.0.1';
 const RANGES = { nfs: [10_240, 24_000], ceph: [24_000, 32_000] } as const;
 const PORT_ATTEMPTS = 100;
 
-const NULL_CALL_TIMEOUT_MS = 1_000;
+const NULL_CALL_TIMEOUT_MS = 5_000;
 const READY_PAUSE_MS = 10;
 
 function isFree(port: number): Promise<boolean> {

@@ -171,7 +171,7 @@ describe('NFSv3: what may be sent again is', () => {
   it('a server that is gone for longer than the timeout is an error, and every call ends', async (t) => {
     const server = await startMock(t);
     server.putFile('/export/file', Buffer.from('bytes'));
-    const { settings, path } = parseNfsUrl(server.url('3', '/export', { timeo: '4' }));
+    const { settings, path } = parseNfsUrl(server.url('3', '/export', { timeo: '20' }));
     const { protocol } = await connectV3(settings, path);
     t.after(() => protocol.close());
     const { root } = protocol;

@@ -151,7 +151,11 @@ describe('slots', () => {
       assert.equal(protocol.room, 3);
       const many = (): Promise<unknown> =>
         Promise.all(Array.from({ length: 20 }, (_, i) => writeOnce(protocol, file, i, UNSTABLE, DATA)));
-      await many();
+      const held = server.fault({ on: 'WRITE', times: 3, fault: { kind: 'hold', carriedOut: true } });
+      const written = many();
+      await held.hit(3);
+      held.release();
+      await written;
       assert.equal(server.counts.inFlightMax('WRITE'), 3);
       server.targetSlot(1);
       await protocol.attributes(root);
@@ -270,7 +274,7 @@ describe('a server that is gone', () => {
     await server.down();
     const startedMs = performance.now();
     await Promise.all([protocol.close(), protocol.close()]);
-    assert.ok(performance.now() - startedMs < 10_000);
+    assert.ok(performance.now() - startedMs < 60_000, 'sooner than a call would be given up');
     await assert.rejects(protocol.attributes(root.handle), { code: 'ERR_DIORITE_CLOSED' });
   });
 
@@ -287,7 +291,7 @@ describe('a server that is gone', () => {
   });
 });
 
-describe('a server that talks nonsense', () => {
+describe('a server that talks nonsense', { concurrency: true }, () => {
   for (const [what, fault] of Object.entries<MessageFault>({
     'ends its answers early': { kind: 'truncate', bytes: -8 },
     'answers with another xid': { kind: 'wrongXid', right: false },
@@ -297,7 +301,7 @@ describe('a server that talks nonsense', () => {
     'stalls in its answers': { kind: 'cut', bytes: 40, end: 'stall' },
   })) {
     it(`and ${what} is an error within the timeout`, async (t) => {
-      await withClient(t, { tolerant: true }, { timeo: '6' }, async ({ server, protocol, root }) => {
+      await withClient(t, { tolerant: true }, { timeo: '20' }, async ({ server, protocol, root }) => {
         const { file } = await protocol.open(root, 'file', EXISTING);
         const calls: readonly (() => Promise<unknown>)[] = [
           () => readOnce(protocol, file, 0, Buffer.alloc(100)),
@@ -311,7 +315,7 @@ describe('a server that talks nonsense', () => {
             call,
             (error) => error instanceof DioriteError && error.code !== 'ERR_DIORITE_ASSERTION',
           );
-          assert.ok(performance.now() - startedMs < 10_000, `${performance.now() - startedMs} ms`);
+          assert.ok(performance.now() - startedMs < 30_000, `${performance.now() - startedMs} ms`);
           server.faults.clear();
         }
         // And when it comes to its senses, all is well.

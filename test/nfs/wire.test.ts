@@ -77,7 +77,7 @@ async function useAll(server: Ganesha, version: NfsVersion, local: string): Prom
 describe('tshark', () => {
   it('finds no malformed packet in all that a client does, in any version', async (t) => {
     if (!requireCapture(t) || !requireGanesha(t)) return;
-    const server = await startGanesha(t, { leaseSeconds: 3 });
+    const server = await startGanesha(t, { leaseSeconds: 10 });
     const local = tempDirectory(t);
     writeFileSync(join(local, 'source'), bytesOf(1, 3 * MIB + 5));
     writeFileSync(join(local, 'sparse'), Buffer.alloc(0));

@@ -115,10 +115,10 @@ describe('memory given to a pipe', { skip: !hasAddon() }, () => {
     const pipe = new TestPipe(t, BYTES);
     await streamOver(t, pipe.writes).give(filled());
     pipe.drain();
-    for (let i = 0; i < 10 && addon.regionBytes() > before; i++) {
+    // What never becomes so runs into the test's own time limit.
+    while (addon.regionBytes() > before) {
       await new Promise((resolve) => setImmediate(resolve));
       collect();
     }
-    assert.ok(addon.regionBytes() <= before);
   });
 });

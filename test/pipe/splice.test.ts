@@ -119,7 +119,9 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
     const path = join(tempDirectory(t), 'file');
     const target = await fileOf(t, path, new Uint8Array(0));
     const controller = new AbortController();
-    const onProgress = (): void => void setImmediate(() => controller.abort());
+    const onProgress = (done: number): void => {
+      if (done === MIB) setImmediate(() => controller.abort());
+    };
     const moving = movePipeToFile({
       source: streamOver(t, pipe.reads),
       target,
@@ -282,7 +284,9 @@ describe('a file to a pipe', { skip: !hasAddon() }, () => {
     const target = await fileOf(t, join(tempDirectory(t), 'file'), patternBytes(3 * MIB));
     const pipe = new TestPipe(t, 64 * KIB);
     const controller = new AbortController();
-    const onProgress = (): void => void setImmediate(() => controller.abort());
+    const onProgress = (done: number): void => {
+      if (done === 64 * KIB) setImmediate(() => controller.abort());
+    };
     const moving = moveFileToPipe({ target, sink: streamOver(t, pipe.writes), signal: controller.signal, onProgress });
     await assert.rejects(moving, { code: 'ABORT_ERR', bytes: 64 * KIB });
     assertNoLeaks();

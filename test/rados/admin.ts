@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { cephEnvironment } from './daemon.js';
 
-const COMMAND_TIMEOUT_SECONDS = 30;
+const COMMAND_TIMEOUT_SECONDS = 90;
 
 /** Debian's own: another python3 may come first in PATH, and have no module `rados`. */
 export const PYTHON = '/usr/bin/python3';

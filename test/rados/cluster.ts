@@ -22,7 +22,7 @@ import { cephEnvironment, Daemon } from './daemon.js';
 export type { ClusterOptions, PoolOptions } from './cluster-config.js';
 
 const run = promisify(execFile);
-const TOOL_TIMEOUT_MS = 60_000;
+const TOOL_TIMEOUT_MS = 120_000;
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 /** Another process may take a port between our look and the monitor's bind. */
 const PORT_ATTEMPTS = 4;

@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-const START_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 60_000;
 const READY_PAUSE_MS = 10;
-const ASK_TIMEOUT_MS = 5_000;
+const ASK_TIMEOUT_MS = 20_000;
 
 /** Where tools and daemons look before they look at the file they are told of. */
 const CONFUSING = ['CEPH_CONF', 'CEPH_KEYRING', 'CEPH_ARGS', 'CEPH_LIB'];

@@ -1,4 +1,5 @@
 // A client of a test's monitors: keeps what they tell, and waits for it.
+import type { DioriteError } from '../../src/base/errors.js';
 import { type ClusterOptions, readSettings } from '../../src/targets/rados/auth/settings.js';
 import { ADDRESS_LEGACY, ADDRESS_MSGR2 } from '../../src/targets/rados/denc/entity-address.js';
 import type { OsdMapUpdate } from '../../src/targets/rados/mon/messages.js';
@@ -10,8 +11,8 @@ export class MonWatcher {
   /** Epochs of the maps that came, by kind and in order. */
   readonly fulls: number[] = [];
   readonly incrementals: number[] = [];
-  /** Sessions that were lost. */
-  lost = 0;
+  /** Why sessions were lost, in order. */
+  readonly losses: DioriteError[] = [];
   /** Sessions that took their place. */
   found = 0;
   #waiting: (() => void)[] = [];
@@ -22,10 +23,14 @@ export class MonWatcher {
     this.#tell();
   }
 
-  session(error: unknown): void {
+  session(error: DioriteError | null): void {
     if (error === null) this.found++;
-    else this.lost++;
+    else this.losses.push(error);
     this.#tell();
+  }
+
+  get lost(): number {
+    return this.losses.length;
   }
 
   get newest(): number {

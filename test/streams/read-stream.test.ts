@@ -69,19 +69,14 @@ describe('requests', () => {
   it('full ones, several in flight, none behind the end', async () => {
     const path = fresh();
     const reads: { offset: number; length: number }[] = [];
-    let [inFlight, most] = [0, 0];
+    let releaseFirst = (): void => {};
     const file = await openFaulty(path, {
       judge: (operation) => {
         if (operation.op !== Op.READ) return undefined;
         reads.push({ offset: operation.offset, length: operation.length });
-        inFlight++;
-        most = Math.max(most, inFlight);
-        const complete = operation.complete.bind(operation);
-        operation.complete = (result) => {
-          operation.complete = complete;
-          inFlight--;
-          complete(result);
-        };
+        // The first is answered once others are in flight beside it: if that never is so, this does not end.
+        if (reads.length === 1) releaseFirst = hold(operation);
+        if (reads.length === 3) releaseFirst();
         return undefined;
       },
     });
@@ -94,7 +89,6 @@ describe('requests', () => {
     );
     assert.ok(reads.slice(0, 20).every(({ length }) => length === MIB));
     assert.ok((reads[20]?.length ?? 0) <= 8192, 'the end is not asked for a whole request');
-    assert.ok(most > 1, `${most} in flight`);
   });
 
   it('a consumer that stalls costs what was read ahead, and no more', async () => {

@@ -180,11 +180,11 @@ describe('writableWebStream', () => {
   });
 
   it('a large aligned chunk is the caller’s again only when it is written', async () => {
-    let release = (): void => {};
+    const releases: (() => void)[] = [];
     const path = fresh();
     const file = await openFaulty(path, {
       judge: (operation) => {
-        if (operation.op === Op.WRITE) release = hold(operation);
+        if (operation.op === Op.WRITE) releases.push(hold(operation));
         return undefined;
       },
     });
@@ -194,9 +194,10 @@ describe('writableWebStream', () => {
     const writing = writer.write(data).then(() => {
       isWritten = true;
     });
+    await until(() => releases.length === 1);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(isWritten, false);
-    release();
+    releases[0]?.();
     await writing;
     await writer.close();
     await file.close();

@@ -56,26 +56,22 @@ describe('bytes', () => {
     }
   }
 
-  it('small chunks become full requests, several in flight', async () => {
+  it('small chunks become full requests, several in flight', async (t) => {
     const path = fresh();
     const sizes: number[] = [];
-    let inFlight = 0;
-    let most = 0;
+    let releaseFirst = (): void => {};
     const file = await openFaulty(path, {
       judge: (operation) => {
         if (operation.op !== Op.WRITE) return undefined;
         sizes.push(operation.length);
-        inFlight++;
-        most = Math.max(most, inFlight);
-        const complete = operation.complete.bind(operation);
-        operation.complete = (result) => {
-          operation.complete = complete;
-          inFlight--;
-          complete(result);
-        };
+        // The first is answered once others are in flight beside it: if that never is so, this does not end.
+        if (sizes.length === 1) releaseFirst = hold(operation);
+        if (sizes.length === 3) releaseFirst();
         return undefined;
       },
     });
+    // Nothing goes out because its producer is slow, however slow this machine is.
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     const data = randomBytes(16 * MIB);
     const stream = file.createWriteStream();
     await writeAll(
@@ -84,7 +80,6 @@ describe('bytes', () => {
     );
     await closeOf(stream);
     assert.deepEqual(sizes, new Array(16).fill(MIB));
-    assert.ok(most > 1, `${most} in flight`);
     assert.ok(readFileSync(path).equals(data));
   });
 
@@ -307,7 +302,8 @@ describe('destroyed in mid-flight', () => {
     stream.write(data, () => {
       isTaken = true;
     });
-    await until(() => isTaken && releases.length === 2);
+    // Or three: what is left over goes out by itself after a while.
+    await until(() => isTaken && releases.length >= 2);
     stream.destroy();
     let closed = false;
     stream.once('close', () => {
@@ -395,7 +391,8 @@ describe('destroyed in mid-flight', () => {
     assertNoLeaks();
   });
 
-  it('bounded: what it holds is its budget, however fast it is fed', async () => {
+  it('bounded: what it holds is its budget, however fast it is fed', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     const releases: (() => void)[] = [];
     const file = await openFaulty(fresh(), {
       judge: (operation) => {
@@ -405,13 +402,11 @@ describe('destroyed in mid-flight', () => {
     });
     const stream = file.createWriteStream({ highWaterMark: MIB });
     const chunk = Buffer.alloc(1000);
-    await new Promise((resolve) => setImmediate(resolve));
     let given = 0;
-    for (let turn = 0; turn < 200; turn++) {
+    await until(() => {
       while (stream.write(chunk)) given += chunk.length;
-      if (stream.writableNeedDrain && releases.length === 8) break;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+      return stream.writableNeedDrain && releases.length === 8;
+    });
     assert.equal(streamPool().leased, 8 * MIB);
     assert.ok(given < 10 * MIB, `${given} bytes were taken`);
     const closed = closeOf(stream);

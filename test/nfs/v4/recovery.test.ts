@@ -286,7 +286,7 @@ describe('a session', () => {
 
   it('that does not come back in time is ETIMEDOUT, and the process does not spin', async (t) => {
     const server = new FakeServer();
-    const client = await startClient(t, server, { timeoutMs: 400 });
+    const client = await startClient(t, server, { timeoutMs: 1_500 });
     const { file } = await client.open(client.root.handle, 'file', ROOT_AND_FILE);
     server.dropSessions();
     server.refuse = (operation) => (operation === OP.CREATE_SESSION ? STATUS.DELAY : STATUS.OK);
@@ -294,7 +294,7 @@ describe('a session', () => {
     const startedMs = performance.now();
     await assert.rejects(client.attributes(client.root.handle), { code: 'ETIMEDOUT' });
     await assert.rejects(write(client, file, 0, DATA), (error) => error instanceof IoFailure && error.unsent);
-    assert.ok(performance.now() - startedMs < 10_000);
+    assert.ok(performance.now() - startedMs < 30_000);
     server.refuse = () => STATUS.OK;
     await write(client, file, 0, DATA);
   });
@@ -370,7 +370,7 @@ describe('a server that is busy', () => {
 
   it('for longer than the timeout is ETIMEDOUT, with the status that it gave', async (t) => {
     const server = new FakeServer();
-    const client = await startClient(t, server, { timeoutMs: 300 });
+    const client = await startClient(t, server, { timeoutMs: 1_500 });
     server.refuse = (operation) => (operation === OP.GETATTR ? STATUS.DELAY : STATUS.OK);
     await assert.rejects(client.attributes(client.root.handle), { code: 'ETIMEDOUT', message: /NFS4ERR_DELAY/ });
   });
@@ -379,14 +379,14 @@ describe('a server that is busy', () => {
 describe('the time of a call', () => {
   it('is counted from its beginning, whatever it met before it was sent for the last time', async (t) => {
     const server = new FakeServer();
-    const client = await startClient(t, server, { timeoutMs: 600 });
+    const client = await startClient(t, server, { timeoutMs: 1_500 });
     let refusals = 2;
     server.refuse = (operation) => (operation === OP.GETATTR && refusals-- > 0 ? STATUS.DELAY : STATUS.OK);
     server.fault = ({ operations }) => (operations.includes(OP.GETATTR) && refusals <= 0 ? 'swallow' : undefined);
     const startedMs = performance.now();
     await assert.rejects(client.attributes(client.root.handle), { code: 'ETIMEDOUT' });
     const tookMs = performance.now() - startedMs;
-    assert.ok(tookMs > 500 && tookMs < 10_000, `${tookMs} ms`);
+    assert.ok(tookMs > 1_400 && tookMs < 30_000, `${tookMs} ms`);
     server.fault = () => undefined;
     await client.attributes(client.root.handle);
   });

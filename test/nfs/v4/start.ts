@@ -12,7 +12,7 @@ export interface ClientOptions {
 }
 
 export async function startClient(t: Cleanup, server: FakeServer, options: ClientOptions = {}): Promise<ProtocolV4> {
-  const { minorVersion = 1, timeoutMs = 5_000, hard = false } = options;
+  const { minorVersion = 1, timeoutMs = 30_000, hard = false } = options;
   const settings = { timeoutMs, hard, ioBytesMax: 1 << 20 };
   const protocol = await ProtocolV4.start({ rpc: server, minorVersion, settings, path: '' });
   t.after(async () => {
