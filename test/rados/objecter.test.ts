@@ -173,11 +173,14 @@ async function appendAll(
   }
 }
 
+/** What is broken here comes back, however slow the machine is. */
+const PATIENT = { timeoutMs: 120_000 } as const;
+
 describe('requests, each once and in order', { timeout: 280_000 }, () => {
   it('though connections are cut again and again', async (t) => {
     if (!(await requireCluster(t))) return;
     const cluster = await startCluster(t);
-    const client = await ObjectClient.connect(t, cluster);
+    const client = await ObjectClient.connect(t, cluster, PATIENT);
     await cluster.osds[0]?.ask({ prefix: 'config set', var: 'ms_inject_socket_failures', val: ['100'] });
     await appendAll(client, 8, 40, async () => undefined);
     const data = pattern(3_000_001);
@@ -190,14 +193,14 @@ describe('requests, each once and in order', { timeout: 280_000 }, () => {
   it('though the OSD is killed and comes back', async (t) => {
     if (!(await requireCluster(t))) return;
     const cluster = await startCluster(t, { store: 'bluestore' });
-    const client = await ObjectClient.connect(t, cluster);
+    const client = await ObjectClient.connect(t, cluster, PATIENT);
     await appendAll(client, 4, 60, async () => cluster.osds[0]?.restart({ kill: true }));
   });
 
   it('though the monitor is killed and comes back', async (t) => {
     if (!(await requireCluster(t))) return;
     const cluster = await startCluster(t);
-    const client = await ObjectClient.connect(t, cluster);
+    const client = await ObjectClient.connect(t, cluster, PATIENT);
     await appendAll(client, 4, 60, async () => {
       await cluster.mon.restart({ kill: true });
       await cluster.admin.command({ prefix: 'osd set', key: 'noout' });
@@ -207,7 +210,7 @@ describe('requests, each once and in order', { timeout: 280_000 }, () => {
   it('though their objects move from OSD to OSD, and groups are split', async (t) => {
     if (!(await requireCluster(t))) return;
     const cluster = await startCluster(t, { osds: 3, pools: [{ name: 'data', size: 2, pgs: 8 }] });
-    const client = await ObjectClient.connect(t, cluster);
+    const client = await ObjectClient.connect(t, cluster, PATIENT);
     await appendAll(client, 12, 60, async () => {
       for (const ids of [['0'], ['1']]) {
         await cluster.admin.command({ prefix: 'osd out', ids });

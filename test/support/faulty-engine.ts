@@ -54,10 +54,12 @@ function answering(operation: Operation, bytes: number): Operation {
   return { op, fd, offset, length, flags, buffered, segments, complete };
 }
 
-/** The operation's first segment, cut to `bytes`: a file system that takes less than it was given. */
-function shortened(operation: Operation, bytes: number): Operation {
+/** The operation's first segment, cut to `most` bytes: a file system that takes less than it was given. */
+function shortened(operation: Operation, most: number): Operation {
   const buffer = operation.segments?.buffer[0];
   if (operation.segments === null || buffer == null) throw new Error('only reads and writes are shortened');
+  // An end may be shorter than that.
+  const bytes = Math.min(most, operation.segments.length[0] ?? 0);
   const segments = Object.create(operation.segments) as typeof operation.segments;
   segments.count = 1;
   Object.defineProperty(segments, 'length', { value: [bytes] });
