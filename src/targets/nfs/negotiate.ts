@@ -26,6 +26,8 @@ export interface Version {
 const GO_ON: ReadonlySet<string> = new Set([
   'EPROTONOSUPPORT',
   'ECONNREFUSED',
+  'ECONNRESET',
+  'EPROTO',
   'ENOENT',
   'ENOTDIR',
   'EACCES',
@@ -37,6 +39,9 @@ interface Failure {
   readonly version: string;
   readonly error: DioriteError;
 }
+
+/** Nobody listens at the port, or somebody else does. */
+const OF_THE_PORT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPROTO']);
 
 /** What a server says of the path tells most; that it lacks a version tells least. */
 function weightOf({ error }: Failure): number {
@@ -93,7 +98,7 @@ async function tryEach(versions: readonly Version[], settings: NfsSettings, path
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       failures.push({ version: name, error });
-      const isSamePort = error.code === 'ECONNREFUSED' && settings.port !== null;
+      const isSamePort = OF_THE_PORT.has(error.code) && settings.port !== null;
       if (!GO_ON.has(error.code) || isSamePort) break;
       hasMetPort = error.code !== 'EPROTONOSUPPORT';
     }

@@ -16,6 +16,7 @@ import { type Inbox, Receiver } from './receiver.js';
 import { beginRecord, endRecord } from './record.js';
 import { nonsense, rejection, systemError } from './rejections.js';
 import { type Outbox, Sender } from './sender.js';
+import { foreign } from './stranger.js';
 
 /** The first that everybody may have: ip_unprivileged_port_start in ip-sysctl.rst, as it is by default. */
 const UNPRIVILEGED_PORT = 1024;
@@ -56,6 +57,7 @@ export class Connection {
   readonly #reply: ReplyHeader = new ReplyHeader();
   #early: EarlyReply | null = null;
   #connected = false;
+  #heard = false;
   #ended = false;
   #flushing = false;
   readonly #flush: () => void = () => {
@@ -184,13 +186,18 @@ export class Connection {
   }
 
   #received(bytes: number, copiedBytes: number): void {
+    const isFirst = !this.#heard;
+    this.#heard = true;
     try {
       this.#receiver.received(bytes, copiedBytes);
     } catch (error) {
       // Where the next record begins is not known any more, whatever the error.
-      const makesNoSense = error instanceof XdrError;
-      this.#lose(makesNoSense ? nonsense(this.#name, error) : systemError('EIO', 'a callback threw', error));
-      if (!makesNoSense) throw error;
+      if (!(error instanceof XdrError)) {
+        this.#lose(systemError('EIO', 'a callback threw', error));
+        throw error;
+      }
+      const said = isFirst ? foreign(this.#name, this.#owner.staging.subarray(0, bytes)) : null;
+      this.#lose(said ?? nonsense(this.#name, error));
     }
   }
 

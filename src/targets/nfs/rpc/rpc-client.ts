@@ -1,5 +1,5 @@
 // Calls to one server over one connection at a time, which is made again as often as it breaks.
-import { type DioriteError, errors } from '../../../base/errors.js';
+import { DioriteError, errors } from '../../../base/errors.js';
 import { BackOff } from '../../net/back-off.js';
 import { chooseCarrier } from '../../net/carrier.js';
 import { type Address, addressName, type MakeTransport } from '../../net/transport.js';
@@ -10,6 +10,7 @@ import { Connection, type ConnectionOwner, type ServeCall } from './connection.j
 import { CallQueue, type PendingCall, PendingCalls } from './pending.js';
 import { STAGING_BYTES } from './receiver.js';
 import { nonsense, systemError } from './rejections.js';
+import { Stranger } from './stranger.js';
 import { Watch } from './watch.js';
 
 /** A connection that is made again gets a third of the time that the first one had, so that a call sees several. */
@@ -47,6 +48,7 @@ export class RpcClient implements Rpc {
   readonly #queue: CallQueue = new CallQueue();
   readonly #backOff: BackOff;
   readonly #watch: Watch;
+  readonly #stranger: Stranger;
   #connection: Connection | null = null;
   /** The wait before the next connection. */
   #wait: NodeJS.Timeout | null = null;
@@ -71,6 +73,7 @@ export class RpcClient implements Rpc {
   private constructor(options: RpcClientOptions) {
     this.#options = options;
     this.name = addressName(options);
+    this.#stranger = new Stranger(this.name, options.hard);
     this.#backOff = new BackOff(options.hard ? undefined : options.timeoutMs);
     this.#owner = this.#makeOwner(encodeCredentials(options.credentials));
     this.#watch = this.#makeWatch();
@@ -225,6 +228,7 @@ export class RpcClient implements Rpc {
     if (answered) {
       this.#isSilent = false;
       this.#backOff.reset();
+      this.#stranger.answered();
       this.#watch.answered();
     }
     if (this.#pending.live > 0) return;
@@ -242,7 +246,18 @@ export class RpcClient implements Rpc {
     const first = this.#first;
     this.#first = null;
     first?.reject(error);
-    this.#sendAgain();
+    // One that nobody waits for may well be ended.
+    const isMissed = connection.connected && this.#pending.size > 0;
+    const stranger = isMissed ? this.#stranger.ended(error) : null;
+    if (stranger === null) this.#sendAgain();
+    else this.#giveUp(stranger);
+  }
+
+  /** Calls made from now on are tried anew. */
+  #giveUp({ code, errno, message, cause }: DioriteError): void {
+    while (this.#queue.shift() !== null);
+    this.#fail(this.#pending.all(), () => new DioriteError(message, { code, errno, cause }));
+    this.#settled(false);
   }
 
   /** Ends the connection, which is made again if anybody waits. */
