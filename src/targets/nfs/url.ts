@@ -1,6 +1,7 @@
 // nfs://host[:port]/export/path?option=…: taken apart and checked, before anything is asked of the network.
 import { domainToASCII } from 'node:url';
 import { errors } from '../../base/errors.js';
+import { decodedText, integerOf, UrlParameters } from '../net/url-parameters.js';
 import type { NfsSettings } from './settings.js';
 import { decodeText, encodeText, isEscaped } from './xdr/text.js';
 
@@ -56,17 +57,17 @@ export function parseNfsUrl(given: URL | string): { settings: NfsSettings; path:
   if (url.username !== '' || url.password !== '')
     throw errors.invalidValue('url', 'without user and password: NFS takes the ids uid, gid and gids', url.host);
   if (url.hash !== '') throw errors.invalidValue('url', "without a fragment: '#' in a name is written %23", url.hash);
-  const parameters = parametersOf(url);
+  const parameters = new UrlParameters(url.searchParams, PARAMETERS);
   const settings: NfsSettings = {
     host: hostOf(url),
-    port: url.port === '' ? null : integer('port', url.port, 1, PORT_MAX),
+    port: url.port === '' ? null : integerOf('url.port', url.port, 1, PORT_MAX),
     mountPort: parameters.integer('mountport', 1, PORT_MAX) ?? null,
-    version: parameters.version(),
-    ...parameters.ids(),
+    version: versionOf(parameters),
+    ...idsOf(parameters),
     connections: parameters.integer('connections', 1, CONNECTIONS_MAX) ?? 1,
     timeoutMs: (parameters.integer('timeo', 1, TIMEO_MAX) ?? TIMEO_DEFAULT) * TIMEO_UNIT_MS,
-    hard: parameters.hard(),
-    ioBytesMax: parameters.ioBytesMax(),
+    hard: hardOf(parameters),
+    ioBytesMax: ioBytesMaxOf(parameters),
   };
   return { settings, path: pathOf(url.pathname) };
 }
@@ -82,7 +83,7 @@ function hostOf(url: URL): string {
   const { hostname } = url;
   if (hostname.startsWith('[')) return hostname.slice(1, -1);
   // The host of a scheme that the URL standard does not know is left as it is written: an international one is encoded.
-  const given = decoded(hostname, 'url.host');
+  const given = decodedText(hostname, 'url.host');
   // domainToASCII ends at the first of these.
   const host = /[\s/\\?#@:]/.test(given) ? '' : domainToASCII(given);
   if (host === '' || host.length > HOST_BYTES_MAX) throw errors.invalidValue('url.host', 'a host', url.host);
@@ -127,92 +128,43 @@ export function encodedName(name: string): string {
   return encodeText(name).toString('hex').replace(/../g, '%$&');
 }
 
-function decoded(text: string, what: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw errors.invalidValue(what, 'percent-encoded UTF-8', text);
-  }
+type Parameters = UrlParameters<Parameter>;
+
+function hardOf(parameters: Parameters): boolean {
+  const hard = parameters.flag('hard');
+  const soft = parameters.flag('soft');
+  if (hard !== undefined && hard === soft) throw errors.invalidValue('url.soft', 'the opposite of hard', soft);
+  return hard ?? soft === false;
 }
 
-function integer(name: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw errors.invalidValue(`url.${name}`, `an integer from ${least} to ${most}`, text);
+function versionOf(parameters: Parameters): NfsSettings['version'] {
+  const text = parameters.text('version');
+  if (text === undefined) return null;
+  if (!VERSIONS.has(text)) throw errors.invalidValue('url.version', `one of ${[...VERSIONS].join(', ')}`, text);
+  return text as NonNullable<NfsSettings['version']>;
 }
 
-function parametersOf(url: URL): Parameters {
-  const values = new Map<string, string>();
-  const known: ReadonlySet<string> = new Set(PARAMETERS);
-  for (const [name, value] of url.searchParams) {
-    if (!known.has(name)) throw errors.invalidValue('url', `given parameters among ${PARAMETERS.join(', ')}`, name);
-    if (values.has(name)) throw errors.invalidValue(`url.${name}`, 'given once', value);
-    values.set(name, value);
-  }
-  return new Parameters(values);
+function idsOf(parameters: Parameters): Pick<NfsSettings, 'uid' | 'gid' | 'gids'> {
+  const uid = parameters.integer('uid', 0, ID_MAX);
+  const gid = parameters.integer('gid', 0, ID_MAX);
+  return {
+    uid: uid ?? process.getuid?.() ?? NOBODY,
+    gid: gid ?? process.getgid?.() ?? NOBODY,
+    // The groups of this process are not those of another user.
+    gids: gidsOf(parameters) ?? (uid === undefined ? (process.getgroups?.() ?? []).slice(0, GIDS_MAX) : []),
+  };
 }
 
-class Parameters {
-  readonly #values: ReadonlyMap<string, string>;
+function gidsOf(parameters: Parameters): number[] | undefined {
+  const text = parameters.text('gids');
+  if (text === undefined) return undefined;
+  const gids = text === '' ? [] : text.split(',');
+  if (gids.length > GIDS_MAX) throw errors.invalidValue('url.gids', `at most ${GIDS_MAX} ids`, text);
+  return gids.map((gid) => integerOf('url.gids', gid, 0, ID_MAX));
+}
 
-  constructor(values: ReadonlyMap<string, string>) {
-    this.#values = values;
-  }
-
-  #text(name: Parameter): string | undefined {
-    return this.#values.get(name);
-  }
-
-  integer(name: Parameter, least: number, most: number): number | undefined {
-    const text = this.#text(name);
-    return text === undefined ? undefined : integer(name, text, least, most);
-  }
-
-  /** `?hard` and `?hard=true` are the same. */
-  #flag(name: Parameter): boolean | undefined {
-    const text = this.#text(name);
-    if (text === undefined) return undefined;
-    if (text === '' || text === 'true' || text === '1') return true;
-    if (text === 'false' || text === '0') return false;
-    throw errors.invalidValue(`url.${name}`, "given without a value, or 'true' or 'false'", text);
-  }
-
-  hard(): boolean {
-    const hard = this.#flag('hard');
-    const soft = this.#flag('soft');
-    if (hard !== undefined && hard === soft) throw errors.invalidValue('url.soft', 'the opposite of hard', soft);
-    return hard ?? soft === false;
-  }
-
-  version(): NfsSettings['version'] {
-    const text = this.#text('version');
-    if (text === undefined) return null;
-    if (!VERSIONS.has(text)) throw errors.invalidValue('url.version', `one of ${[...VERSIONS].join(', ')}`, text);
-    return text as NonNullable<NfsSettings['version']>;
-  }
-
-  ids(): Pick<NfsSettings, 'uid' | 'gid' | 'gids'> {
-    const uid = this.integer('uid', 0, ID_MAX);
-    const gid = this.integer('gid', 0, ID_MAX);
-    return {
-      uid: uid ?? process.getuid?.() ?? NOBODY,
-      gid: gid ?? process.getgid?.() ?? NOBODY,
-      // The groups of this process are not those of another user.
-      gids: this.#gids() ?? (uid === undefined ? (process.getgroups?.() ?? []).slice(0, GIDS_MAX) : []),
-    };
-  }
-
-  #gids(): number[] | undefined {
-    const text = this.#text('gids');
-    if (text === undefined) return undefined;
-    const gids = text === '' ? [] : text.split(',');
-    if (gids.length > GIDS_MAX) throw errors.invalidValue('url.gids', `at most ${GIDS_MAX} ids`, text);
-    return gids.map((gid) => integer('gids', gid, 0, ID_MAX));
-  }
-
-  ioBytesMax(): number {
-    const read = this.integer('rsize', IO_BYTES_MIN, IO_BYTES_MAX);
-    const write = this.integer('wsize', IO_BYTES_MIN, IO_BYTES_MAX);
-    return Math.min(read ?? write ?? IO_BYTES_DEFAULT, write ?? IO_BYTES_MAX);
-  }
+function ioBytesMaxOf(parameters: Parameters): number {
+  const read = parameters.integer('rsize', IO_BYTES_MIN, IO_BYTES_MAX);
+  const write = parameters.integer('wsize', IO_BYTES_MIN, IO_BYTES_MAX);
+  return Math.min(read ?? write ?? IO_BYTES_DEFAULT, write ?? IO_BYTES_MAX);
 }

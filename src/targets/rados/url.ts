@@ -1,5 +1,6 @@
 // rados://pool/name?option=…: taken apart and checked, before anything is asked of a cluster.
 import { errors } from '../../base/errors.js';
+import { boundedText, decodedText, UrlParameters } from '../net/url-parameters.js';
 import type { Striping } from '../striping.js';
 import type { ClusterOptions } from './auth/settings.js';
 import { checkStriping, DEFAULT_STRIPING, NAME_BYTES_MAX, STRIPE_UNIT_BYTES_MIN } from './striped/layout.js';
@@ -28,7 +29,6 @@ const NAMESPACE_BYTES_MAX = 256;
 const POOL_BYTES_MAX = 1024;
 /** PATH_MAX of Linux. */
 const PATH_BYTES_MAX = 4096;
-const TEXT_BYTES_MAX = 4096;
 /** Never infinite: an hour. */
 const TIMEOUT_SECONDS_MAX = 3600;
 
@@ -59,24 +59,24 @@ export function parseRadosUrl(given: URL | string): RadosUrl {
   if (authority.includes('@'))
     throw errors.invalidValue('url', 'without user and password: keys are found by keyring and user', 'user@…');
   if (hash !== undefined) throw errors.invalidValue('url', "without a fragment: '#' in a name is written %23", hash);
-  const parameters = parametersOf(query);
-  const striped = parameters.striped();
+  const parameters = new UrlParameters(new URLSearchParams(query), PARAMETERS);
+  const striped = parameters.flag('striped') ?? null;
   const name = nameOf(path, striped);
   const isLaidOut = LAYOUT.some((each) => parameters.text(each) !== undefined);
   if (striped === false && isLaidOut)
     throw errors.invalidValue('url.striped', 'yes where a layout is given: one object has none', 'no');
   return {
-    cluster: parameters.cluster(),
+    cluster: clusterOf(parameters),
     pool: poolOf(authority),
-    namespace: bounded('url.namespace', parameters.text('namespace') ?? '', NAMESPACE_BYTES_MAX),
+    namespace: boundedText('url.namespace', parameters.text('namespace') ?? '', NAMESPACE_BYTES_MAX),
     name,
     striped: striped ?? (isLaidOut ? true : null),
-    striping: parameters.striping(),
+    striping: stripingOf(parameters),
   };
 }
 
 function poolOf(authority: string): string {
-  const pool = bounded('url.pool', decoded(authority, 'url.pool'), POOL_BYTES_MAX);
+  const pool = boundedText('url.pool', decodedText(authority, 'url.pool'), POOL_BYTES_MAX);
   if (pool === '' || /[/\0]/.test(pool)) throw errors.invalidValue('url.pool', 'a name without slashes', authority);
   return pool;
 }
@@ -84,98 +84,44 @@ function poolOf(authority: string): string {
 function nameOf(path: string, striped: boolean | null): string {
   // Which of the two is not known yet: the shorter bound holds, unless one object was asked for.
   const most = striped === false ? OBJECT_NAME_BYTES_MAX : NAME_BYTES_MAX;
-  return bounded('url.name', decoded(path, 'url.name'), most);
+  return boundedText('url.name', decodedText(path, 'url.name'), most);
 }
 
-function bounded(what: string, text: string, mostBytes: number): string {
-  if (text.includes('\0')) throw errors.invalidValue(what, 'without a nul byte', text);
-  if (Buffer.byteLength(text) > mostBytes) throw errors.invalidValue(what, `at most ${mostBytes} bytes`, text);
+type Parameters = UrlParameters<Parameter>;
+
+function filledOf(parameters: Parameters, name: Parameter): string | undefined {
+  const text = parameters.text(name);
+  if (text === '') throw errors.invalidValue(`url.${name}`, 'not empty', text);
   return text;
 }
 
-function decoded(text: string, what: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw errors.invalidValue(what, 'percent-encoded UTF-8', text);
-  }
+function pathOf(parameters: Parameters, name: Parameter): string | undefined {
+  const path = filledOf(parameters, name);
+  return path === undefined ? undefined : boundedText(`url.${name}`, path, PATH_BYTES_MAX);
 }
 
-function integer(name: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw errors.invalidValue(`url.${name}`, `an integer from ${least} to ${most}`, text);
+function clusterOf(parameters: Parameters): ClusterOptions {
+  const timeoutSeconds = parameters.integer('timeout', 1, TIMEOUT_SECONDS_MAX);
+  return {
+    conf: pathOf(parameters, 'conf'),
+    keyring: pathOf(parameters, 'keyring'),
+    user: filledOf(parameters, 'user'),
+    mon: filledOf(parameters, 'mon'),
+    timeoutMs: timeoutSeconds === undefined ? undefined : timeoutSeconds * 1000,
+  };
 }
 
-function parametersOf(query: string): Parameters {
-  const values = new Map<string, string>();
-  const known: ReadonlySet<string> = new Set(PARAMETERS);
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (!known.has(name)) throw errors.invalidValue('url', `given parameters among ${PARAMETERS.join(', ')}`, name);
-    if (values.has(name)) throw errors.invalidValue(`url.${name}`, 'given once', value);
-    values.set(name, bounded(`url.${name}`, value, TEXT_BYTES_MAX));
-  }
-  return new Parameters(values);
-}
-
-class Parameters {
-  readonly #values: ReadonlyMap<string, string>;
-
-  constructor(values: ReadonlyMap<string, string>) {
-    this.#values = values;
-  }
-
-  text(name: Parameter): string | undefined {
-    return this.#values.get(name);
-  }
-
-  #filled(name: Parameter): string | undefined {
-    const text = this.text(name);
-    if (text === '') throw errors.invalidValue(`url.${name}`, 'not empty', text);
-    return text;
-  }
-
-  cluster(): ClusterOptions {
-    const timeout = this.text('timeout');
-    return {
-      conf: this.#path('conf'),
-      keyring: this.#path('keyring'),
-      user: this.#filled('user'),
-      mon: this.#filled('mon'),
-      timeoutMs: timeout === undefined ? undefined : integer('timeout', timeout, 1, TIMEOUT_SECONDS_MAX) * 1000,
-    };
-  }
-
-  #path(name: Parameter): string | undefined {
-    const path = this.#filled(name);
-    return path === undefined ? undefined : bounded(`url.${name}`, path, PATH_BYTES_MAX);
-  }
-
-  /** `?striped` and `?striped=yes` are the same. */
-  striped(): boolean | null {
-    const text = this.text('striped');
-    if (text === undefined) return null;
-    if (text === '' || text === 'yes' || text === 'true' || text === '1') return true;
-    if (text === 'no' || text === 'false' || text === '0') return false;
-    throw errors.invalidValue('url.striped', "'yes' or 'no'", text);
-  }
-
-  /** An object is no smaller than its unit, nor a unit larger than its object, where one of the two is not given. */
-  striping(): Striping {
-    const unit = this.#size('stripe_unit');
-    const object = this.#size('object_size');
-    const { stripeUnitBytes, stripeCount, objectBytes } = DEFAULT_STRIPING;
-    const isUnit = object !== undefined && object % STRIPE_UNIT_BYTES_MIN === 0;
-    const striping = {
-      stripeUnitBytes: unit ?? (isUnit ? Math.min(stripeUnitBytes, object) : stripeUnitBytes),
-      stripeCount: this.#size('stripe_count') ?? stripeCount,
-      objectBytes: object ?? Math.max(objectBytes, unit ?? objectBytes),
-    };
-    return checkStriping(striping, 'url.');
-  }
-
-  #size(name: Parameter): number | undefined {
-    const text = this.text(name);
-    return text === undefined ? undefined : integer(name, text, 1, Number.MAX_SAFE_INTEGER);
-  }
+/** An object is no smaller than its unit, nor a unit larger than its object, where one of the two is not given. */
+function stripingOf(parameters: Parameters): Striping {
+  const size = (name: Parameter): number | undefined => parameters.integer(name, 1, Number.MAX_SAFE_INTEGER);
+  const unit = size('stripe_unit');
+  const object = size('object_size');
+  const { stripeUnitBytes, stripeCount, objectBytes } = DEFAULT_STRIPING;
+  const isUnit = object !== undefined && object % STRIPE_UNIT_BYTES_MIN === 0;
+  const striping = {
+    stripeUnitBytes: unit ?? (isUnit ? Math.min(stripeUnitBytes, object) : stripeUnitBytes),
+    stripeCount: size('stripe_count') ?? stripeCount,
+    objectBytes: object ?? Math.max(objectBytes, unit ?? objectBytes),
+  };
+  return checkStriping(striping, 'url.');
 }

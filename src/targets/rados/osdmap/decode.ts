@@ -2,6 +2,7 @@
 import { readCrushMap } from '../crush/decode.js';
 import { type EntityAddress, readAddresses } from '../denc/entity-address.js';
 import { DencReader } from '../denc/reader.js';
+import { decodeClientPart, type Envelope } from './envelope.js';
 import {
   OSDS_MAX,
   POOLS_MAX,
@@ -21,15 +22,14 @@ import type { OsdMapData, OsdStates, PgChanges, UpmapItem } from './osd-map-data
 import { readPoolId } from './pg.js';
 import { readPool } from './pool.js';
 
-/** A map of ten thousand OSDs is about 10 MiB. */
-export const MAP_BYTES_MAX: number = 128 * 2 ** 20;
-
-/** Around the parts for clients and for OSDs. */
-export const OUTER_COMPAT_MAX = 8;
-/** Of the client's part: 9 is 16 (pacific), 10 is 18 (reef). */
-const COMPAT_MAX = 10;
-/** From 12 (luminous) on, states are words and there are upmaps. */
-const VERSION_MIN = 5;
+const ENVELOPE: Envelope = {
+  name: 'an OSD map',
+  /** 9 is 16 (pacific), 10 is 18 (reef). */
+  compatMax: 10,
+  /** Since then states are words and there are upmaps. */
+  versionMin: 5,
+  versionMinRelease: 'Ceph 12 (luminous)',
+};
 
 const WORD_BYTES = 4;
 /** A pool's number and structure; its number and name. */
@@ -39,15 +39,7 @@ const POOL_NAME_BYTES = 12;
 const ADDRESSES_BYTES = 5;
 
 export function decodeOsdMap(bytes: Uint8Array): OsdMapData {
-  const reader = new DencReader(bytes, 'an OSD map');
-  if (bytes.length > MAP_BYTES_MAX) throw reader.error(`it has ${bytes.length} bytes`);
-  reader.enter('all of it', OUTER_COMPAT_MAX);
-  const version = reader.enter("the clients' part", COMPAT_MAX);
-  if (version < VERSION_MIN) throw reader.error(`its version is ${version}: a cluster from before Ceph 12`);
-  const data = readClientPart(reader, version);
-  reader.leave();
-  reader.leave();
-  return data;
+  return decodeClientPart(bytes, ENVELOPE, readClientPart);
 }
 
 function readClientPart(reader: DencReader, version: number): OsdMapData {

@@ -4,7 +4,8 @@ import type { CrushMap } from '../crush/crush-map.js';
 import { readCrushMap } from '../crush/decode.js';
 import { type EntityAddress, readAddresses } from '../denc/entity-address.js';
 import { DencReader } from '../denc/reader.js';
-import { decodeOsdMap, MAP_BYTES_MAX, OUTER_COMPAT_MAX } from './decode.js';
+import { decodeOsdMap } from './decode.js';
+import { decodeClientPart, type Envelope } from './envelope.js';
 import {
   POOLS_MAX,
   PROFILES_MAX,
@@ -27,10 +28,15 @@ import type { OsdMapData, UpmapItem } from './osd-map-data.js';
 import { readPoolId } from './pg.js';
 import { type Pool, readPool } from './pool.js';
 
-/** Of the client's part: 8 is 16 (pacific), 9 is 18 (reef). */
-const COMPAT_MAX = 9;
-/** From 14 (nautilus) on, addresses are of both messengers. */
-const VERSION_MIN = 7;
+const ENVELOPE: Envelope = {
+  name: 'changes of the OSD map',
+  /** 8 is 16 (pacific), 9 is 18 (reef). */
+  compatMax: 9,
+  /** Since then addresses are of both messengers. */
+  versionMin: 7,
+  versionMinRelease: 'Ceph 14 (nautilus)',
+};
+
 const POOL_BYTES = 14;
 const POOL_NAME_BYTES = 12;
 const POOL_ID_BYTES = 8;
@@ -69,15 +75,7 @@ export interface Incremental {
 }
 
 export function decodeIncremental(bytes: Uint8Array): Incremental {
-  const reader = new DencReader(bytes, 'changes of the OSD map');
-  if (bytes.length > MAP_BYTES_MAX) throw reader.error(`they have ${bytes.length} bytes`);
-  reader.enter('all of them', OUTER_COMPAT_MAX);
-  const version = reader.enter("the clients' part", COMPAT_MAX);
-  if (version < VERSION_MIN) throw reader.error(`its version is ${version}: a cluster from before Ceph 14`);
-  const incremental = readClientPart(reader, version);
-  reader.leave();
-  reader.leave();
-  return incremental;
+  return decodeClientPart(bytes, ENVELOPE, readClientPart);
 }
 
 function readClientPart(reader: DencReader, version: number): Incremental {
