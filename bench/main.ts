@@ -1,4 +1,5 @@
 // `npm run bench`: every figure with its peer beside it in the same run.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addonBanner, addonReport } from './addon-state.js';
@@ -7,6 +8,7 @@ import type { Case } from './harness.js';
 import { machineLines } from './machine.js';
 import { HELP, type Options, parseOptions } from './options.js';
 import { runProfiles } from './profile/run.js';
+import { withFigures } from './report/readme.js';
 import { textOf } from './report/text.js';
 import { writeReport } from './report/write.js';
 import { runInProcess } from './run-case.js';
@@ -14,6 +16,7 @@ import { mergeResults, type Recorded, readStore, writeStore } from './store.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const KEPT = join(ROOT, 'bench');
+const README = join(ROOT, 'README.md');
 /** What is tried out: not in the repository. */
 const LOCAL = join(ROOT, 'bench', 'local');
 
@@ -36,7 +39,13 @@ function keep(options: Options, recorded: Recorded): void {
   const path = options.json ?? join(folder, 'results.json');
   const results = mergeResults(readStore(path), [recorded]);
   writeStore(path, results);
-  if (options.json === undefined) writeReport(folder, results);
+  if (options.json !== undefined) return;
+  writeReport(folder, results);
+  if (folder === KEPT) writeReadme(results);
+}
+
+function writeReadme(results: readonly Recorded[]): void {
+  writeFileSync(README, withFigures(readFileSync(README, 'utf8'), results));
 }
 
 async function runCases(options: Options): Promise<void> {
@@ -64,6 +73,7 @@ function render({ names }: Options): void {
   const results = mergeResults(readStore(path), ...names.map((name) => readStore(name)));
   writeStore(path, results);
   writeReport(KEPT, results);
+  writeReadme(results);
   console.log(`bench/REPORT.md: ${results.length} of ${CASES.length} cases`);
 }
 
