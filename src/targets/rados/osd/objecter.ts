@@ -130,15 +130,13 @@ export class Objecter {
   }
 
   /** The result where it is 0 or more; else the error that the OSD answered with. */
-  execute(object: ObjectName, steps: readonly Step[]): Promise<RequestResult> {
+  execute(object: ObjectName, steps: readonly Step[], flags = 0): Promise<RequestResult> {
     return new Promise((resolve, reject) => {
-      const request = new OsdRequest(object, steps, {
-        answered: (result) => {
-          if (result.result >= 0) resolve(result);
-          else reject(this.errorOf(request, result));
-        },
-        failed: reject,
-      });
+      const answered = (result: RequestResult): void => {
+        if (result.result >= 0) resolve(result);
+        else reject(this.errorOf(request, result));
+      };
+      const request = new OsdRequest(object, steps, { answered, failed: reject }, flags);
       this.submit(request);
     });
   }
@@ -163,8 +161,8 @@ export class Objecter {
   }
 
   /** What an OSD's answer below 0 says. */
-  errorOf(request: OsdRequest, { result }: RequestResult): DioriteError {
-    return answerError(this.#nameOf(request), result);
+  errorOf(request: OsdRequest, result: RequestResult): DioriteError {
+    return answerError(this.#nameOf(request), request.steps, result);
   }
 
   #nameOf({ object: { pool, namespace, name } }: OsdRequest): string {

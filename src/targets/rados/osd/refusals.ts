@@ -4,6 +4,7 @@ import { systemError } from '../../net/system-error.js';
 import { daemonError } from '../errno.js';
 import { appendAlignment, ERASURE, type Pool } from '../osdmap/pool.js';
 import * as code from './codes.js';
+import type { RequestResult } from './request.js';
 import type { Step } from './step.js';
 
 /** MAX_ERRNO: what is beyond it tells where two extents differ. */
@@ -52,13 +53,23 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EOPNOTSUPP: 'this pool cannot do that: objects of erasure-coded ones are only appended to, at their end',
 };
 
+/** Of one of several steps it is said which one failed. */
+export function answerError(
+  name: string,
+  steps: readonly Step[],
+  { result, steps: ends }: RequestResult,
+): DioriteError {
+  const failed = ends.findIndex((end, i) => end.result < 0 && ((steps[i]?.flags ?? 0) & code.OP_FLAG_FAIL_OK) === 0);
+  const which = steps.length > 1 && failed >= 0 ? `step ${failed + 1} of ${steps.length}: ` : '';
+  return resultError(`${name}: ${which}`, result);
+}
+
 /** `result`: below 0. */
-export function answerError(name: string, result: number): DioriteError {
+export function resultError(before: string, result: number): DioriteError {
   if (result < -ERRNO_MAX) {
-    const text = `${name}: byte ${-result - ERRNO_MAX} of what was compared is different`;
+    const text = `${before}byte ${-result - ERRNO_MAX} of what was compared is different`;
     return systemError('ECANCELED', text);
   }
-  const error = daemonError(result, '');
-  const meaning = MEANINGS[error.code] ?? `the OSD answers ${result}`;
-  return daemonError(result, `${name}: ${meaning}`);
+  const { code: name } = daemonError(result, '');
+  return daemonError(result, `${before}${MEANINGS[name] ?? `the OSD answers ${result}`}`);
 }

@@ -86,12 +86,15 @@ export class OsdRequest implements Call {
   /** Buffers of steps that name no memory, by step, where the data was placed. */
   #own: (Uint8Array | undefined)[] = [];
   #isPlaced = false;
+  readonly #flags: number;
 
-  constructor(object: ObjectName, steps: readonly Step[], user: RequestUser) {
+  /** `flags`: FLAG_…, beside those that steps ask for. */
+  constructor(object: ObjectName, steps: readonly Step[], user: RequestUser, flags = 0) {
     assert(steps.length > 0, 'a request does something');
     this.object = object;
     this.steps = steps;
     this.user = user;
+    this.#flags = flags;
     this.isWriting = steps.some((step) => step.changes);
     this.payloadBytes = steps.reduce((sum, { head, payloadBytes }) => sum + head.length + payloadBytes, 0);
     this.payload = payloadOf(steps);
@@ -107,7 +110,7 @@ export class OsdRequest implements Call {
     const reads = this.isReading ? FLAG_READ : 0;
     const writes = this.isWriting ? FLAG_WRITE | FLAG_FULL_TRY : 0;
     const group = this.object.hash === undefined ? 0 : FLAG_PG_OP;
-    return FLAG_ON_DISK | reads | writes | group | (this.attempts > 1 ? FLAG_RETRY : 0);
+    return this.#flags | FLAG_ON_DISK | reads | writes | group | (this.attempts > 1 ? FLAG_RETRY : 0);
   }
 
   encode(writer: DencWriter): void {

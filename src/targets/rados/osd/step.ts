@@ -225,6 +225,15 @@ export function removeOmap(keys: readonly string[]): Step {
   return step(code.OP_OMAP_REMOVE_KEYS, none, { head: encoded((writer) => writeKeys(writer, keys)) });
 }
 
+/** Bytes beside the keys. */
+export function omapHeader(): Step {
+  return step(code.OP_OMAP_GET_HEADER, none);
+}
+
+export function setOmapHeader(value: Uint8Array): Step {
+  return step(code.OP_OMAP_SET_HEADER, none, { head: value });
+}
+
 export function clearOmap(): Step {
   return step(code.OP_OMAP_CLEAR, none);
 }
