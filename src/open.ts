@@ -14,6 +14,8 @@ type Opener = (url: URL, flags: Flags, options: OpenOptions, given: string | URL
 const SCHEMES: Readonly<Record<string, Opener>> = {
   'file:': (url, flags, options) => openPath(fileURLToPath(url), flags, options),
   'nfs:': async (_url, flags, options, given) => (await import('./handle/open-nfs.js')).openNfs(given, flags, options),
+  'rados:': async (_url, flags, options, given) =>
+    (await import('./handle/open-rados.js')).openRados(given, flags, options),
 };
 
 const IO_OPTIONS = new Set(['direct', 'prefer-direct', 'drop-behind', 'buffered']);

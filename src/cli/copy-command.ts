@@ -49,7 +49,8 @@ Several destinations get the bytes of one reading; each is written at its own pa
 by itself. One that fails is told of and leaves no file; the others go on, and the exit status is ${EXIT.someFailed}.
 
 SOURCE and DESTINATION may be URLs of files on NFS servers, in any mixture. Between two files of one server that offers
-it (NFS 4.2) the server copies by itself, and no bytes come here; the result's io says so.
+it (NFS 4.2) the server copies by itself, and no bytes come here; the result's io says so. Or of files in Ceph
+clusters: a striped file appears when it is whole, and --force replaces one, but not at once: the old one goes first.
 
 SOURCE may be -, standard input, and a DESTINATION may be -, standard output: pipes, sockets or redirected files, and no
 terminals. (A file of that name is ./-.) A new file is published when its input has ended. A pipe does not tell that the

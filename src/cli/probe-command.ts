@@ -1,5 +1,5 @@
 // `diorite probe`: what direct I/O asks for at a path, as a page for people or as JSON.
-import type { ProbedDefaults, ProbedServer, ProbeResult } from '../copy/probe.js';
+import type { ProbedCluster, ProbedDefaults, ProbedServer, ProbeResult } from '../copy/probe.js';
 import { exactly, type OptionKinds, parseArguments } from './arguments.js';
 import { EXIT, exitCodesText } from './exit-codes.js';
 import { formatBytes, formatList, formatRows } from './format.js';
@@ -14,7 +14,9 @@ Says what direct I/O asks for at PATH (a file, a directory or a block device) an
 device under it takes, which engine is used and why not the other, and what this machine can do. Nothing is written.
 
 PATH may be a URL of an NFS server: which version it speaks, what one READ and one WRITE carry, which operations it
-offers, and how long a call takes there and back.
+offers, and how long a call takes there and back. Or of a Ceph cluster, with a pool alone or a name in it: which
+cluster it is, its OSDs and map, the pool and what it asks of writes, the layout of the file, and how long an OSD takes
+to answer.
 
 Options:
       --json  print the result as one JSON object on standard output
@@ -116,11 +118,11 @@ function aboutMachine({ machine, capabilities }: ProbeResult): string {
   );
 }
 
-function aboutRemotePath({ path, kind, fileSystem }: ProbeResult): string {
+function aboutRemotePath({ path, kind, fileSystem, alignment }: ProbeResult): string {
   const rows: Row[] = [
     ['kind', kind],
     ['store', fileSystem.name],
-    ['alignment', 'none: any byte, from any memory'],
+    ['alignment', alignment.write.value === 1 ? 'none: any byte, from any memory' : 'none of memory, nor of reads'],
   ];
   if (fileSystem.freeBytes >= 0) rows.push(['free', formatBytes(fileSystem.freeBytes)]);
   return section(path, rows);
@@ -146,13 +148,58 @@ function aboutServer({ name, protocol, version, limits, operations, connection, 
   ]);
 }
 
+function aboutPool({ pool }: ProbedCluster): string {
+  const rows: Row[] = [
+    ['name', `${pool.name} (${pool.id})${pool.namespace === '' ? '' : `, namespace ${pool.namespace}`}`],
+    ['type', `${pool.type}, size ${pool.size}, min_size ${pool.minSize}, ${pool.placementGroups} placement groups`],
+    ['writes', pool.overwrites ? 'any byte' : `objects in order, in multiples of ${pool.alignment} bytes`],
+    ['flags', pool.flags.join(', ') || 'none'],
+  ];
+  return section('pool', rows);
+}
+
+function aboutLayout({ file: { exists, bytes, layout } }: ProbedCluster): string {
+  const rows: Row[] = [['file', exists ? formatBytes(bytes ?? 0) : 'none: of one that is made']];
+  if (layout === null) rows.push(['layout', 'one object']);
+  else {
+    rows.push(['stripe unit', formatBytes(layout.stripeUnitBytes)]);
+    rows.push(['stripe count', String(layout.stripeCount)]);
+    rows.push(['object size', formatBytes(layout.objectBytes)]);
+  }
+  return section('layout', rows);
+}
+
+function aboutCluster(cluster: ProbedCluster): string {
+  const { fsid, epoch, osds, flags, limits, crc32c, roundTripMs } = cluster;
+  const about = section('cluster', [
+    ['fsid', fsid],
+    ['OSD map', `epoch ${epoch}, flags: ${flags.join(', ') || 'none'}`],
+    ['OSDs', `${osds.all}: ${osds.up} up, ${osds.in} in`],
+    ['one request', `up to ${formatBytes(limits.requestBytesMax)}`],
+    [
+      'one object',
+      `up to ${formatBytes(limits.oneObjectBytesMax)}, of a striped file ${formatBytes(limits.stripedObjectBytesMax)}`,
+    ],
+    ['CRC-32C by', crc32c],
+    ['round trip', `${roundTripMs.toFixed(3)} ms`],
+  ]);
+  return [about, aboutPool(cluster), aboutLayout(cluster)].join('\n');
+}
+
+/** Of what is here, on a server, or in a cluster. */
+function parts(result: ProbeResult): string[] {
+  const { server, cluster } = result;
+  if (cluster !== undefined) return [aboutRemotePath(result), aboutCluster(cluster), aboutDefaults(result)];
+  if (server !== undefined) return [aboutRemotePath(result), aboutServer(server), aboutDefaults(result)];
+  return [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutDefaults, aboutMachine].map((about) =>
+    about(result),
+  );
+}
+
 export function describeProbe(result: ProbeResult): string {
-  const parts =
-    result.server === undefined
-      ? [aboutPath, aboutAlignment, aboutDevice, aboutEngine, aboutDefaults, aboutMachine].map((about) => about(result))
-      : [aboutRemotePath(result), aboutServer(result.server), aboutDefaults(result)];
-  if (result.notes.length > 0) parts.push(`${result.notes.join('\n')}\n`);
-  return parts.join('\n');
+  const all = parts(result);
+  if (result.notes.length > 0) all.push(`${result.notes.join('\n')}\n`);
+  return all.join('\n');
 }
 
 async function run(args: readonly string[], { stdout }: Surroundings): Promise<number> {

@@ -165,7 +165,8 @@ export class Branch {
         path,
       });
     // What takes bytes in order holds nothing that would be lost.
-    if (resolved.kind !== 'sequential' && resolved.stats !== null && !settings.force) throw alreadyExists(path);
+    if (resolved.kind !== 'sequential' && resolved.stats !== null && !settings.force)
+      throw alreadyExists(path, resolved.replacing);
     return place.begin(resolved, source, settings);
   }
 

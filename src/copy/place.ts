@@ -13,7 +13,8 @@ export interface There {
 }
 
 /** `regular`: written beside its name and published. `block`, `sequential`: written in place, never replaced. */
-export type Resolved = { readonly place: Place; readonly path: string } & (
+/** `replacing`: how what is there would be replaced, where that is not at once. */
+export type Resolved = { readonly place: Place; readonly path: string; readonly replacing?: string | undefined } & (
   | { readonly kind: 'regular'; readonly stats: Stats | null }
   | { readonly kind: 'block' | 'sequential'; readonly stats: Stats }
 );

@@ -17,6 +17,13 @@ const PLACES: PlaceTable = {
     ]);
     return new NfsPlace(nfsConnections, signal);
   },
+  'rados:': async () => {
+    const [{ RadosPlace }, { radosConnections }] = await Promise.all([
+      import('./rados/rados-place.js'),
+      import('../targets/rados/connections.js'),
+    ]);
+    return new RadosPlace(radosConnections);
+  },
   'fd:': async () => new (await import('./stdio/stdio-place.js')).StdioPlace(),
 };
 

@@ -1,4 +1,5 @@
 // probe(): what direct I/O asks for at a path, where that was learnt, and what there is to know of machine or server.
+import type { Striping } from '../targets/striping.js';
 import type { FileFacts, Learnt } from '../transfer/facts.js';
 import type { Chosen, PaceBounds } from '../transfer/pace.js';
 import type { Path } from './options.js';
@@ -61,6 +62,46 @@ export interface ProbedServer {
   readonly roundTripMs: number;
 }
 
+export interface ProbedPool {
+  readonly name: string;
+  readonly id: number;
+  /** '': the default one. */
+  readonly namespace: string;
+  readonly type: 'replicated' | 'erasure-coded';
+  /** Copies, or k + m; and how many of them must be there for writes. */
+  readonly size: number;
+  readonly minSize: number;
+  readonly placementGroups: number;
+  /** What writes to one object are aligned to; 1: any byte. */
+  readonly alignment: number;
+  /** False: an object is written once, in order. */
+  readonly overwrites: boolean;
+  /** As Ceph names them: full, nearfull … */
+  readonly flags: readonly string[];
+}
+
+/** What a Ceph cluster says of itself. */
+export interface ProbedCluster {
+  readonly fsid: string;
+  /** Of the OSD map. */
+  readonly epoch: number;
+  readonly osds: { readonly all: number; readonly up: number; readonly in: number };
+  /** Of the map, as Ceph names them: full, pausewr … */
+  readonly flags: readonly string[];
+  readonly pool: ProbedPool;
+  /** `layout`: of the file, or of one that is made; null: it is one object. */
+  readonly file: { readonly exists: boolean; readonly bytes: number | null; readonly layout: Striping | null };
+  readonly limits: {
+    readonly requestBytesMax: number;
+    readonly oneObjectBytesMax: number;
+    readonly stripedObjectBytesMax: number;
+  };
+  /** What computes the messenger's checksums: the addon, an optional package, WebAssembly or TypeScript. */
+  readonly crc32c: string;
+  /** To an OSD and back: the shortest of some. */
+  readonly roundTripMs: number;
+}
+
 export interface ProbedDefaults {
   /** What one read or write begins with, and why; what it comes to is `chosen` of its result. */
   readonly start: Chosen;
@@ -86,6 +127,8 @@ export interface ProbeResult {
   readonly device: DeviceFacts | null;
   /** There for a server's files only. */
   readonly server?: ProbedServer;
+  /** There for a cluster's pools and files only. */
+  readonly cluster?: ProbedCluster;
   /** What carries the requests to this path. */
   readonly engine: {
     readonly name: string;
@@ -112,7 +155,7 @@ export interface ProbeResult {
 }
 
 /**
- * Looks at a file, a directory or a block device, here or on a server. Nothing is ever written, or created, merely to
+ * Looks at a file, a directory or a block device, here or on a server, or at a pool of a Ceph cluster. Nothing is ever written, or created, merely to
  * learn something.
  */
 export async function probe(path: Path): Promise<ProbeResult> {

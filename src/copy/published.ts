@@ -11,6 +11,8 @@ import { Tally } from './tally.js';
 export interface PublishedInput {
   readonly path: string;
   readonly publication: Publication;
+  /** What the place reads back by what was written, where it is not the publication's temporary name. */
+  readonly readBackPath?: string;
   /** Over the publication's target. */
   readonly file: File;
   /** `stable: false`: writes are answered before they are durable, and `settle` makes them so. */
@@ -23,8 +25,8 @@ export interface PublishedInput {
 
 export class Published implements Destination {
   readonly path: string;
-  readonly sequential = false;
-  readonly freshReadsZero = true;
+  readonly sequential: boolean = false;
+  readonly freshReadsZero: boolean = true;
   readonly tally: Tally = new Tally();
   readonly #input: PublishedInput;
   readonly #file: File;
@@ -37,7 +39,7 @@ export class Published implements Destination {
   }
 
   get readBackPath(): string | null {
-    return this.#input.publication.temporaryName ?? null;
+    return this.#input.readBackPath ?? this.#input.publication.temporaryName ?? null;
   }
 
   get target(): Target {
@@ -67,7 +69,7 @@ export class Published implements Destination {
     this.tally.add(bytes.length, await this.#file.write(bytes, options));
   }
 
-  async zero(): Promise<void> {
+  async zero(_offset: number, _length: number): Promise<void> {
     // Fresh space reads as zeros.
   }
 
@@ -96,8 +98,10 @@ export class Published implements Destination {
   }
 }
 
-export function alreadyExists(path: string): Error {
-  return errors.make('ERR_DIORITE_EXISTS', `The destination exists: ${path} (force: true, or --force, replaces it)`, {
+/** `how`: of the replacing, where it is not as with files. */
+export function alreadyExists(path: string, how?: string): Error {
+  const replaces = `force: true, or --force, replaces it${how === undefined ? '' : `, ${how}`}`;
+  return errors.make('ERR_DIORITE_EXISTS', `The destination exists: ${path} (${replaces})`, {
     path,
     syscall: 'copy',
   });

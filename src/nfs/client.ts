@@ -4,7 +4,7 @@ import { type BigIntStats, type BigIntStatsFs, constants, type Stats, type Stats
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
 import type { File } from '../handle/file.js';
-import { mustNotAskForRing, toFile } from '../handle/open-nfs.js';
+import { mustNotAskForRing, toFile } from '../handle/remote-file.js';
 import { type OpenOptions, toOptions } from '../open.js';
 import { named } from '../targets/net/named.js';
 import { toBigIntStats, toStats } from '../targets/net/remote-stats.js';

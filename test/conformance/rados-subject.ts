@@ -10,6 +10,7 @@ import { begin, finish } from '../../src/targets/rados/striped/unfinished.js';
 import { parseRadosUrl } from '../../src/targets/rados/url.js';
 import type { Cluster } from '../rados/cluster.js';
 import { segmentsOf } from '../rados/object-client.js';
+import { urlOf } from '../rados/urls.js';
 import type { Opened, OpenOptions, Properties, Subject } from './subject.js';
 
 /** Small, so that small files take several requests. */
@@ -78,11 +79,6 @@ export function radosSubject(shape: RadosShape, title: string, cluster: () => Cl
     properties,
     open: (t, options) => open(t, shape, cluster(), options),
   };
-}
-
-export function urlOf(cluster: Cluster, pool: string, name: string, parameters: Record<string, string> = {}): string {
-  const query = new URLSearchParams({ conf: cluster.confPath, keyring: cluster.keyringPath, ...parameters });
-  return `rados://${pool}/${encodeURIComponent(name)}?${query}`;
 }
 
 /** Where a byte of the file lies: in which object, at which offset there, and for how many bytes on. */
@@ -182,7 +178,7 @@ async function open(
 ): Promise<Opened> {
   const { pool = 'data' } = shape;
   const name = `file-${++numbers}`;
-  const url = urlOf(cluster, pool, name, { striped: shape.striping === null ? 'no' : 'yes' });
+  const url = urlOf(cluster, name, { striped: shape.striping === null ? 'no' : 'yes' }, pool);
   const connection = await new RadosConnections().acquire(parseRadosUrl(url).cluster);
   t.after(() => connection.release());
   const outside = new Outside(await connection.poolRef(pool, ''), shape, name);

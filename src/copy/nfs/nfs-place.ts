@@ -2,7 +2,7 @@
 import { constants, type Stats } from 'node:fs';
 import { DioriteError, errors } from '../../base/errors.js';
 import type { File } from '../../handle/file.js';
-import { toFile } from '../../handle/open-nfs.js';
+import { toFile } from '../../handle/remote-file.js';
 import { named } from '../../targets/net/named.js';
 import { Patience } from '../../targets/net/patience.js';
 import { toStats } from '../../targets/net/remote-stats.js';

@@ -1,6 +1,6 @@
 // A file on an NFS server as destination of a copy: its publication, its space, and copies that the server makes.
 import { DioriteError } from '../../base/errors.js';
-import { toFile } from '../../handle/open-nfs.js';
+import { toFile } from '../../handle/remote-file.js';
 import { NfsTarget } from '../../targets/nfs/nfs-target.js';
 import type { NfsPublishing } from '../../targets/nfs/publish.js';
 import { copyWithin } from '../../targets/nfs/server-copy.js';

@@ -20,6 +20,8 @@ export interface RadosBody {
   readonly hasHoles: boolean;
   /** What a request carries at best. */
   readonly requestBytesBest: number;
+  /** Of a pool that takes no overwrites: what is to be written at a time, from a multiple of it on; null: anything. */
+  readonly wholeBytes: number | null;
   /** Nobody else sees it, or changes its size: it is as large as what was written. */
   readonly isDraft: boolean;
   /** For every reader it is at least so large from then on; null: it is by the writes themselves, or is not yet. */

@@ -4,6 +4,7 @@ import type { Limits } from '../../plan/limits.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { RemoteAttributes } from '../net/remote-stats.js';
 import type { Looked, RadosBody } from './body.js';
+import type { PoolRef } from './osd/pool-ref.js';
 
 /** A shorter piece is cheaper gathered than handed to the socket by itself, as with every server. */
 const COPY_BREAK_BYTES = 1024;
@@ -15,6 +16,8 @@ export const REQUEST_BYTES_MAX: number = 64 * 2 ** 20;
 export const OBJECT_WRITE_BYTES_MAX: number = 64 * 2 ** 20;
 /** Sixteen keep an OSD busy, as `rados bench` has it. */
 export const RADOS_BEST_DEPTH = 16;
+/** Of the default layout's objects. */
+const BLOCK_BYTES: number = 4 * 2 ** 20;
 /** As a file that a program makes who says nothing of them: objects have none. */
 const MODE = 0o666;
 
@@ -36,9 +39,9 @@ export function limitsOf(bestBytes: number): Limits {
 
 const ANY_BYTE = { value: 1, from: 'protocol' } as const;
 
-export function inodeKeyOf({ pool: { objecter, pool, namespace }, name, layout }: RadosBody): string {
-  const kind = layout === undefined ? 'object' : 'striped';
-  return `rados:${objecter.map.fsid}:${pool}:${JSON.stringify([namespace, name])}:${kind}`;
+/** Of no two files the same, whatever they are called by. */
+export function keyOf({ objecter, pool, namespace }: PoolRef, name: string, isStriped: boolean): string {
+  return `rados:${objecter.map.fsid}:${pool}:${JSON.stringify([namespace, name])}:${isStriped ? 'striped' : 'object'}`;
 }
 
 export function factsOf(body: RadosBody): FileFacts {
@@ -48,7 +51,7 @@ export function factsOf(body: RadosBody): FileFacts {
     fsMagic: 0,
     device: { major: 0, minor: 0 },
     deviceBytes: 0,
-    inodeKey: inodeKeyOf(body),
+    inodeKey: keyOf(body.pool, body.name, body.layout !== undefined),
     memoryAlignment: ANY_BYTE,
     readAlignment: ANY_BYTE,
     writeAlignment: ANY_BYTE,
@@ -60,7 +63,11 @@ export function factsOf(body: RadosBody): FileFacts {
 }
 
 /** Objects have no numbers, no owners and one time: numbers are made of the names, and the rest is who asks. */
-export function attributesOf(key: string, { sizeBytes, mtimeMs }: Looked, blockBytes: number): RemoteAttributes {
+export function attributesOf(
+  key: string,
+  { sizeBytes, mtimeMs }: Looked,
+  blockBytes: number = BLOCK_BYTES,
+): RemoteAttributes {
   const digest = createHash('sha256').update(key).digest();
   const timeNs = BigInt(Math.floor(mtimeMs * 1000)) * 1000n;
   return {

@@ -2,6 +2,7 @@
 import type { DioriteError } from '../../base/errors.js';
 import type { Request } from '../../transfer/request.js';
 import { systemError } from '../net/system-error.js';
+import { isAppendOnly } from './append-only.js';
 import type { Looked, RadosBody } from './body.js';
 import { OBJECT_WRITE_BYTES_MAX } from './facts.js';
 import { isError, objectIn, type PoolRef, placeText } from './osd/pool-ref.js';
@@ -28,13 +29,16 @@ export class ObjectBody implements RadosBody {
   readonly pool: PoolRef;
   readonly name: string;
   readonly hasHoles = false;
-  readonly requestBytesBest: number = REQUEST_BYTES_BEST;
+  readonly requestBytesBest: number;
+  readonly wholeBytes: number | null;
   readonly isDraft = false;
   readonly grow = null;
 
   constructor(pool: PoolRef, name: string) {
     this.pool = pool;
     this.name = name;
+    this.wholeBytes = isAppendOnly(pool) ? OBJECT_WRITE_BYTES_MAX : null;
+    this.requestBytesBest = this.wholeBytes ?? REQUEST_BYTES_BEST;
   }
 
   /** EEXIST where there is one, if `exclusive`. */

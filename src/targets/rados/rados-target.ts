@@ -12,6 +12,7 @@ import type { Effect, IoMode } from '../../transfer/target.js';
 import { named, namedError } from '../net/named.js';
 import { toBigIntStats, toStats } from '../net/remote-stats.js';
 import { systemError } from '../net/system-error.js';
+import { explained } from './append-only.js';
 import type { Looked, RadosBody } from './body.js';
 import { Effects } from './effects.js';
 import { attributesOf, factsOf, limitsOf, RADOS_BEST_DEPTH } from './facts.js';
@@ -63,6 +64,7 @@ export class RadosTarget implements FileLike, IoHost {
   #waiting: (() => void)[] = [];
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
+  #isSilent = false;
 
   constructor(input: RadosTargetInput) {
     const { name, body, looked } = input;
@@ -82,8 +84,9 @@ export class RadosTarget implements FileLike, IoHost {
     return this.#size;
   }
 
-  get body(): RadosBody {
-    return this.#body;
+  /** The last that was heard of it was nothing, for as long as a request may take. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   limitsAt(): Limits {
@@ -141,9 +144,11 @@ export class RadosTarget implements FileLike, IoHost {
     const { request, sent } = io;
     assert(sent !== null, 'what is answered was sent');
     io.sent = null;
+    this.#isSilent = false;
     const isMissing = result.result < 0 && this.#isHole(request, result);
     if (result.result < 0 && !isMissing) {
-      const error = this.#named(request, this.#body.pool.objecter.errorOf(sent, result));
+      const { pool } = this.#body;
+      const error = this.#named(request, explained(pool, pool.objecter.errorOf(sent, result)));
       this.#effects.noteAnswer(error, sent.attempts > 1);
       request.fail(error);
       this.#release(io);
@@ -165,13 +170,16 @@ export class RadosTarget implements FileLike, IoHost {
       if (bytes === request.bytes) this.#size = Math.max(this.#size, known);
       else this.#size = isPast ? Math.min(this.#size, known) : known;
       this.#answer(io, bytes, 'end');
-    } else if (end <= this.#size) this.#answer(io, bytes, 'hole');
+    } else if (bytes === request.bytes && end <= this.#size) this.#answer(io, bytes, 'end');
     else if (this.#body.isDraft) this.#answerWithin(io, bytes);
-    else void this.#readAtEnd(io, bytes);
+    else void this.#lookAndAnswer(io, bytes);
   }
 
-  /** Where it ends is for the stored size to say: what lies in an object beyond it is none of the file's. */
-  async #readAtEnd(io: RadosIo, bytes: number): Promise<void> {
+  /**
+   * A hole, or the end: that is for the stored size to say, which may have changed since we looked. What lies in an object
+   * beyond it is none of the file's.
+   */
+  async #lookAndAnswer(io: RadosIo, bytes: number): Promise<void> {
     const before = this.#size;
     try {
       await this.#look();
@@ -217,6 +225,7 @@ export class RadosTarget implements FileLike, IoHost {
     io.sent = null;
     const told = this.#named(io.request, error);
     if (unsent) this.#effects.noteUnsent(told);
+    if (error.code === 'ETIMEDOUT') this.#isSilent = true;
     io.request.fail(told);
     this.#release(io);
   }

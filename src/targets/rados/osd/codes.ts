@@ -16,6 +16,7 @@ export const OP_ZERO = 0x2204;
 export const OP_DELETE = 0x2205;
 export const OP_APPEND = 0x2206;
 export const OP_CREATE = 0x220d;
+export const OP_COPY_FROM = 0x221a;
 export const OP_OMAP_SET_VALUES = 0x2215;
 export const OP_OMAP_SET_HEADER = 0x2216;
 export const OP_OMAP_CLEAR = 0x2217;

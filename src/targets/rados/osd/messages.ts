@@ -2,6 +2,7 @@
 import type { DencReader } from '../denc/reader.js';
 import type { DencWriter } from '../denc/writer.js';
 import { ENTITY_CLIENT } from '../msgr/handshake.js';
+import { NO_SNAP, writeLocator } from './locator.js';
 import { ARGUMENT_BYTES, type Step } from './step.js';
 
 export const OSD_OP_VERSION = 8;
@@ -19,8 +20,6 @@ const NAME_BYTES_MAX = 16 * 1024;
 const EVERSION_BYTES = 12;
 /** pg_t: version u8, pool u64, seed u32, preferred s32. */
 const PG_BYTES = 17;
-/** CEPH_NOSNAP: the object as it is now. */
-const NO_SNAP = 0xfffffffffffffffen;
 /** blkin_trace_info. */
 const TRACE_BYTES = 24;
 const FEATURES = 0x3f01cfb9fffdffffn;
@@ -71,13 +70,7 @@ export function writeOsdOp(writer: DencWriter, op: OsdOp): void {
   writer.u32(0); // client_inc
   writer.u32(Math.floor(op.mtimeMs / 1000));
   writer.u32((op.mtimeMs % 1000) * 1_000_000);
-  writer.enter(6, 3);
-  writer.size(op.group.pool);
-  writer.s32(-1); // preferred
-  writer.string(op.key);
-  writer.string(op.namespace);
-  writer.s64(-1n); // hash: by the name
-  writer.leave();
+  writeLocator(writer, op.group.pool, op.namespace, op.key);
   writer.string(op.name);
   writer.u16(op.steps.length);
   for (const step of op.steps) {

@@ -8,6 +8,8 @@ import type { SegmentList } from '../../../plan/request.js';
 import { DencReader } from '../denc/reader.js';
 import { DencWriter } from '../denc/writer.js';
 import * as code from './codes.js';
+import { NO_SNAP, writeLocator } from './locator.js';
+import type { ObjectName } from './request.js';
 
 /** The union in ceph_osd_op. */
 export const ARGUMENT_BYTES = 28;
@@ -131,6 +133,21 @@ export function assertVersion(version: bigint): Step {
 /** −(4095 + i) where byte i differs. What is beyond the object's end compares as zeros. */
 export function compareExtent(offset: number, payload: SegmentList, payloadBytes: number): Step {
   return step(code.OP_COMPARE_EXTENT, extent(offset, payloadBytes), { payload, payloadBytes });
+}
+
+/** The object is what another one of the cluster is, of this version: its OSD reads it. ERANGE, EOVERFLOW: it is of another. */
+export function copyFrom({ pool, namespace, name }: ObjectName, version: bigint): Step {
+  const args = (writer: DencWriter): void => {
+    writer.u64(NO_SNAP);
+    writer.u64(version);
+    writer.u8(0); // flags
+    writer.u32(0); // advice for the reading
+  };
+  const head = encoded((writer) => {
+    writer.string(name);
+    writeLocator(writer, pool, namespace, '');
+  });
+  return step(code.OP_COPY_FROM, args, { head });
 }
 
 /** How large the object is going to be: BlueStore allocates by it. */

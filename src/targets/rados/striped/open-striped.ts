@@ -20,7 +20,7 @@ export async function openStriped(
 ): Promise<OpenedStriped> {
   const { striping } = head;
   const lock = writes ? await lockFile(pool, name, { exclusive: false, mustExist: true }) : null;
-  return { body: new StripedBody({ pool, name, striping, lock, isDraft: false }), looked: head };
+  return { body: new StripedBody({ pool, name, striping, lock }), looked: head };
 }
 
 /** An empty file, for everybody to see. EEXIST where there is one. */

@@ -1,11 +1,14 @@
 // A file striped over objects as a target sees it: where its bytes lie, and how its size is stored.
 import { DioriteError } from '../../../base/errors.js';
 import type { Layout } from '../../../plan/layout.js';
+import type { Request } from '../../../transfer/request.js';
 import { systemError } from '../../net/system-error.js';
 import { Stripes, type Striping } from '../../striping.js';
+import { isAppendOnly, wholeBytesOf } from '../append-only.js';
 import type { Looked, RadosBody } from '../body.js';
 import type { HeldLock } from '../osd/held-lock.js';
 import { type PoolRef, placeText } from '../osd/pool-ref.js';
+import { endOf } from '../reach.js';
 import { objectName } from './layout.js';
 import { truncateStriped } from './reshape.js';
 import { growSize, lockFile, readHead } from './striped-file.js';
@@ -19,8 +22,8 @@ export interface StripedBodyInput {
   readonly striping: Striping;
   /** Null: it is only read, which needs none. */
   readonly lock: HeldLock | null;
-  /** It is not visible yet. */
-  readonly isDraft: boolean;
+  /** It is not visible yet, and becomes no larger than this; null: nobody knows how large. Its lock is its maker's. */
+  readonly draftBytesMax?: number | null;
 }
 
 export class StripedBody implements RadosBody {
@@ -30,21 +33,26 @@ export class StripedBody implements RadosBody {
   readonly hasHoles = true;
   readonly layout: Layout;
   readonly requestBytesBest: number;
+  readonly wholeBytes: number | null;
   readonly isDraft: boolean;
   readonly grow: ((sizeBytes: number) => Promise<void>) | null;
+  readonly #bytesMax: number;
   #lock: HeldLock | null;
   /** Why nothing is written any more. */
   #problem: DioriteError | null = null;
 
-  constructor({ pool, name, striping, lock, isDraft }: StripedBodyInput) {
+  constructor({ pool, name, striping, lock, draftBytesMax }: StripedBodyInput) {
     this.pool = pool;
     this.name = name;
     this.striping = striping;
-    this.isDraft = isDraft;
+    this.isDraft = draftBytesMax !== undefined;
+    this.#bytesMax = draftBytesMax ?? Number.MAX_SAFE_INTEGER;
     this.#lock = lock;
     this.layout = new Stripes(striping, (object) => objectName(name, object)).layout;
-    this.requestBytesBest = Math.min(striping.objectBytes, REQUEST_BYTES_BEST);
-    this.grow = isDraft ? null : (sizeBytes) => growSize(pool, name, sizeBytes);
+    this.wholeBytes = isAppendOnly(pool) ? wholeBytesOf(pool, name, striping) : null;
+    const best = this.wholeBytes === null ? REQUEST_BYTES_BEST : striping.objectBytes;
+    this.requestBytesBest = Math.min(striping.objectBytes, best);
+    this.grow = this.isDraft ? null : (sizeBytes) => growSize(pool, name, sizeBytes);
   }
 
   objectName(unit: string): string {
@@ -52,8 +60,13 @@ export class StripedBody implements RadosBody {
   }
 
   /** Somebody else may truncate or remove the file by then. */
-  refusal(): DioriteError | null {
+  refusal(write: Request): DioriteError | null {
     if (this.#problem !== null) return this.#problem;
+    const end = endOf(write);
+    if (end > this.#bytesMax) {
+      const text = `${this.#bytesMax} bytes are to be written at most, not ${end}`;
+      return systemError('EFBIG', `${placeText(this.pool, this.name)}: ${text}`);
+    }
     if (this.#lock?.lost.aborted !== true) return null;
     const { reason } = this.#lock.lost;
     if (reason instanceof DioriteError) return reason;
@@ -90,6 +103,6 @@ export class StripedBody implements RadosBody {
   }
 
   async close(): Promise<void> {
-    await this.#lock?.release();
+    if (!this.isDraft) await this.#lock?.release();
   }
 }
