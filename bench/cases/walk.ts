@@ -56,12 +56,15 @@ async function inC(program: string, pages: number): Promise<Sample> {
   return { value: median(stdout.trim().split('\n').map(Number)) };
 }
 
-/** Pages of one region in shuffled order: by views, and by the numbers of pages that somebody holds. */
-function scattered(region: Region, pages: number): { readonly views: Uint8Array[]; readonly order: number[] } {
+/** The pages of one region in shuffled order. */
+function shuffled(pages: number): number[] {
   const order = Array.from({ length: pages }, (_, i) => i);
   new Random(1).shuffle(order);
-  const views = order.map((page) => region.bytes.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE));
-  return { views, order };
+  return order;
+}
+
+function viewsOf(region: Region, order: readonly number[]): Uint8Array[] {
+  return order.map((page) => region.bytes.subarray(page * PAGE_SIZE, (page + 1) * PAGE_SIZE));
 }
 
 /** How many calls it takes to get the pages of vectors of one page each. */
@@ -80,23 +83,23 @@ async function run(context: Context): Promise<CaseResult> {
   const pages = context.quick ? GIB_PAGES / 16 : GIB_PAGES;
   const runs = context.runs || (context.quick ? 5 : RUNS);
   using region = new Region(pages * PAGE_SIZE);
-  const { views, order } = scattered(region, pages);
+  const order = shuffled(pages);
   const source = hostPages();
   const held = new Int32Array(1);
   source.get(region.buffer, 0, PAGE_SIZE, held, 0, 1);
   const first = held[0] ?? 0;
-  const bvecs: Bvec[] = order.map((page) => ({ page: first + page, offset: 0, length: PAGE_SIZE }));
+  const bvecOf = (page: number): Bvec => ({ page: first + page, offset: 0, length: PAGE_SIZE });
   const { program, problem } = buildC('walk', context.directory);
   const contenders = [
-    contender('forEachPage, a view for each page (iovec)', IovIter.iovec(views), pages),
-    contender('forEachPage, page numbers (bvec)', IovIter.bvec(bvecs, source), pages),
+    contender('forEachPage, a view for each page (iovec)', IovIter.iovec(viewsOf(region, order)), pages),
+    contender('forEachPage, page numbers (bvec)', IovIter.bvec(order.map(bvecOf), source), pages),
   ];
   if (program !== null) contenders.push({ name: 'C, -O2', measure: () => inC(program, pages) });
   context.say(`walk: ${runs} runs over ${pages} pages in shuffled order`);
   const all = await interleave(contenders, runs);
   source.put(held, 0, 1);
   assert(source.held === 0, 'every page is put back');
-  const few = views.slice(0, STITCHED_VECTORS);
+  const few = viewsOf(region, order.slice(0, STITCHED_VECTORS));
   return {
     name: 'walk',
     title: `forEachPage: ${pages} scattered pages, ${(pages * PAGE_SIZE) / 2 ** 20} MiB`,
