@@ -26,6 +26,8 @@ export class FileOperation implements Operation, Claim {
   request: Request | null = null;
   /** Sent through the cache after a direct one was refused. */
   instead = false;
+  /** Sent once more for what lies before the end of the file. */
+  cut = false;
   cachedBefore = -1;
   readonly #owner: OperationOwner;
 

@@ -22,6 +22,7 @@ import { FileOperation } from './file-operation.js';
 import { FileHoles } from './holes.js';
 import { bufferedLimits, directLimits } from './limits.js';
 import { paceOf } from './paces.js';
+import { cutAtEnd } from './past-end.js';
 import { run, submitWhenRoom } from './run.js';
 import { Splices } from './splices.js';
 
@@ -286,6 +287,7 @@ export class FileTarget implements FileLike {
     operation.segments = request.segments;
     operation.buffered = !direct;
     operation.instead = false;
+    operation.cut = false;
     operation.cachedBefore = -1;
     request.viaCache = !direct;
     if (direct) operation.cachedBefore = this.#watch.before(request.direction, request.offset, request.bytes);
@@ -299,6 +301,14 @@ export class FileTarget implements FileLike {
       this.#sendBuffered(operation, request);
       return;
     }
+    if (result === EIO && operation.op === Op.READ && !operation.buffered && !operation.cut) {
+      this.#sendUpToEnd(operation, request);
+      return;
+    }
+    this.#settle(operation, request, result, atomic);
+  }
+
+  #settle(operation: FileOperation, request: Request, result: number, atomic: boolean): void {
     if (operation.instead && result === request.bytes) this.#giveUpDirect(request.direction);
     if (!operation.buffered && result > 0) {
       this.#watch.after(request.direction, request.offset, request.bytes, operation.cachedBefore);
@@ -320,6 +330,14 @@ export class FileTarget implements FileLike {
     operation.instead = true;
     request.viaCache = true;
     submitWhenRoom(this.engine, operation);
+  }
+
+  #sendUpToEnd(operation: FileOperation, request: Request): void {
+    fstat(this.#descriptors.fd, (error, stats) => {
+      const isCut = error === null && cutAtEnd(operation, stats.size, this.facts.endAlignment.value);
+      if (isCut) submitWhenRoom(this.engine, operation);
+      else this.#settle(operation, request, EIO, false);
+    });
   }
 
   /**
