@@ -68,7 +68,7 @@ export function radosSubject(shape: RadosShape, title: string, cluster: () => Cl
     grows: true,
     durable: 'answer',
     failedSync: 'keeps',
-    holes: false,
+    holes: shape.striping !== null,
     layout: shape.striping !== null,
     rewritesEnds: false,
     publishes: false,

@@ -1,5 +1,4 @@
 // Erasure-coded pools that take no overwrites: an object is written in order, by whole stripes of the code; so it is written at once.
-import { DioriteError } from '../../base/errors.js';
 import { systemError } from '../net/system-error.js';
 import type { Striping } from '../striping.js';
 import { REQUEST_BYTES_MAX } from './facts.js';
@@ -22,14 +21,4 @@ export function wholeBytesOf(pool: PoolRef, name: string, { objectBytes, stripeC
   if (bytes <= REQUEST_BYTES_MAX) return bytes;
   const why = `the pool is erasure-coded without overwrites: stripe_count times object_size is ${bytes}, more than ${REQUEST_BYTES_MAX}`;
   throw systemError('EINVAL', `${placeText(pool, name)}: ${why}`);
-}
-
-/** What an OSD says where it was written otherwise. */
-export function explained(pool: PoolRef, error: DioriteError): DioriteError {
-  const alignment = alignmentOf(pool);
-  if (error.code !== 'EOPNOTSUPP' && error.code !== 'ENOTSUP') return error;
-  if (alignment === 1) return error;
-  const why = `the pool is erasure-coded without overwrites: objects are written in order, in multiples of ${alignment} bytes`;
-  const { code, errno, cause } = error;
-  return new DioriteError(`${error.message}: ${why}`, { code, errno, cause });
 }

@@ -12,7 +12,6 @@ import type { Effect, IoMode } from '../../transfer/target.js';
 import { named, namedError } from '../net/named.js';
 import { toBigIntStats, toStats } from '../net/remote-stats.js';
 import { systemError } from '../net/system-error.js';
-import { explained } from './append-only.js';
 import type { Looked, RadosBody } from './body.js';
 import { Effects } from './effects.js';
 import { attributesOf, factsOf, limitsOf, RADOS_BEST_DEPTH } from './facts.js';
@@ -147,8 +146,7 @@ export class RadosTarget implements FileLike, IoHost {
     this.#isSilent = false;
     const isMissing = result.result < 0 && this.#isHole(request, result);
     if (result.result < 0 && !isMissing) {
-      const { pool } = this.#body;
-      const error = this.#named(request, explained(pool, pool.objecter.errorOf(sent, result)));
+      const error = this.#named(request, this.#body.pool.objecter.errorOf(sent, result));
       this.#effects.noteAnswer(error, sent.attempts > 1);
       request.fail(error);
       this.#release(io);

@@ -12,6 +12,7 @@ import { endOf } from '../reach.js';
 import { objectName } from './layout.js';
 import { truncateStriped } from './reshape.js';
 import { growSize, lockFile, readHead } from './striped-file.js';
+import { StripedHoles } from './striped-holes.js';
 
 /** Of larger objects a part at a time, so that several are on the way. */
 const REQUEST_BYTES_BEST: number = 4 * 2 ** 20;
@@ -53,6 +54,10 @@ export class StripedBody implements RadosBody {
     const best = this.wholeBytes === null ? REQUEST_BYTES_BEST : striping.objectBytes;
     this.requestBytesBest = Math.min(striping.objectBytes, best);
     this.grow = this.isDraft ? null : (sizeBytes) => growSize(pool, name, sizeBytes);
+  }
+
+  holes(check: () => void): StripedHoles {
+    return new StripedHoles(this.pool, this.layout, check);
   }
 
   objectName(unit: string): string {
