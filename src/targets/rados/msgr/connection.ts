@@ -15,7 +15,7 @@
 import { assert } from '../../../base/assert.js';
 import { DioriteError } from '../../../base/errors.js';
 import { turnIsUsedUp } from '../../../transfer/turn.js';
-import { READ_DIRECT_BYTES, type Sink } from '../../net/sink-cursor.js';
+import type { Sink } from '../../net/sink-cursor.js';
 import { systemError } from '../../net/system-error.js';
 import { connectTcp } from '../../net/tcp.js';
 import type { MakeTransport, Transport } from '../../net/transport.js';
@@ -25,7 +25,7 @@ import { DencWriter } from '../denc/writer.js';
 import { TAG_ACK, TAG_KEEPALIVE2, TAG_KEEPALIVE2_ACK } from './frame.js';
 import { Handshake, type HandshakeSettings } from './handshake.js';
 import { MessageHeader, MSG_OSD_OP_REPLY, type OutgoingMessage } from './message.js';
-import { type DataPlace, Receiver } from './receiver.js';
+import { type DataPlace, READ_DIRECT_BYTES, Receiver } from './receiver.js';
 import type { SecureStreams } from './secure.js';
 import { Sender } from './sender.js';
 import { Silence, type SilenceUser } from './silence.js';
@@ -331,15 +331,7 @@ export class Connection {
   }
 
   #sent(): void {
-    this.#sender.sent();
-    for (const deliver of this.#early.splice(0)) {
-      if (this.#ended) return;
-      try {
-        deliver();
-      } catch (error) {
-        this.#broken(error);
-      }
-    }
+    if (this.#sender.sent()) this.#deliverEarly();
     if (this.#ended || this.#flushing) return;
     // A daemon that takes what it gets would be sent everything that waits before anything else has its turn.
     if (!turnIsUsedUp(true)) this.#sender.flush();
@@ -349,6 +341,14 @@ export class Connection {
         this.#flushing = false;
         if (!this.#ended) this.#sender.flush();
       });
+    }
+  }
+
+  #deliverEarly(): void {
+    try {
+      for (const deliver of this.#early.splice(0)) if (!this.#ended) deliver();
+    } catch (error) {
+      this.#broken(error);
     }
   }
 

@@ -115,8 +115,8 @@ function traffic(random: Prng, secure: boolean): { bytes: Buffer; texts: string[
       payload: segmentsOf(data, random),
       payloadBytes: data.length,
     });
-    sender.flush();
-    sender.sent();
+    do sender.flush();
+    while (!sender.sent());
     const kept = data.length > 0 && tid % 3 === 2 ? Buffer.concat([data], MEMORY_BYTES) : data;
     texts.push(`message ${tid} ${front.toString('hex')} ${tid % 3 === 1 ? '' : kept.toString('hex')}`);
   }

@@ -26,12 +26,24 @@ import { MESSAGE_HEADER_BYTES, MessageHeader } from './message.js';
 import { type Section, SectionList } from './sections.js';
 import { finishOpening, type SecureStream } from './secure.js';
 
-/** One buffer for all connections of the thread: what is read into it is consumed before the next read. */
-const STAGING_BYTES = 256 * 1024;
+/**
+ * One buffer for all connections of the thread: what is read into it is consumed before the next read. One read takes a
+ * dozen replies of 64 KiB.
+ */
+const STAGING_BYTES = 1024 * 1024;
 const staging: Buffer = Buffer.allocUnsafeSlow(STAGING_BYTES);
+
+/**
+ * From here on a piece of memory is read into straight from the socket. Smaller ones cost less when one large read takes
+ * several replies and they are copied out of it (measured, 64 KiB objects: 617 against 461 MiB/s).
+ */
+export const READ_DIRECT_BYTES: number = 128 * 1024;
 
 /** The first read of a message whose data has memory of its own: holds its head, and little of the data. */
 const HEAD_READ_BYTES = 1024;
+
+/** The most that one read brings: what is copied and checked while nothing else has its turn. */
+const READ_BYTES_MAX = 256 * 1024;
 
 /** Data that nobody has memory for is kept up to this. */
 const KEEP_BYTES_MAX = 64 * 1024 * 1024;
@@ -119,13 +131,19 @@ export class Receiver {
   nextBuffer(): Uint8Array {
     this.#direct = false;
     if (this.#stopped) return staging;
-    const memory = this.#secure === null && this.#cursor.rest > 0 ? this.#cursor.direct(this.#cursor.rest) : null;
+    const memory =
+      this.#secure === null && this.#cursor.rest > 0 ? this.#cursor.direct(READ_BYTES_MAX, READ_DIRECT_BYTES) : null;
     this.#direct = memory !== null;
     if (memory !== null) return memory;
     // Sealed data is copied in any case.
     if (this.#secure !== null || !this.#inbox.expectsDirect) return staging;
     const { current, rest, beforeData } = this.#sections;
-    const copied = current !== 'data' ? beforeData : this.#cursor.rest > 0 ? this.#cursor.bytesBeforeDirect() : rest;
+    const copied =
+      current !== 'data'
+        ? beforeData
+        : this.#cursor.rest > 0
+          ? this.#cursor.bytesBeforeDirect(READ_DIRECT_BYTES)
+          : rest;
     return staging.subarray(0, Math.min(STAGING_BYTES, copied + HEAD_READ_BYTES));
   }
 

@@ -1,5 +1,6 @@
 // Frames on their way out, in batches: heads in one buffer, payload as it lies, or all of it sealed.
 import type { CipherGCM } from 'node:crypto';
+import { assert } from '../../../base/assert.js';
 import { DioriteError } from '../../../base/errors.js';
 import type { Transport } from '../../net/transport.js';
 import { gatherViews } from '../../net/views.js';
@@ -21,6 +22,8 @@ import type { SecureStream } from './secure.js';
 /** A batch ends with the payload that reaches this: what waits behind it is not held up by the answer that `sent` is. */
 const BATCH_PAYLOAD_BYTES = 256 * 1024;
 const BATCH_HEAD_BYTES = 64 * 1024;
+/** What is given to the transport at once: a socket whose reader keeps up takes 4 MiB at once too, in several milliseconds. */
+const SEND_BYTES = 256 * 1024;
 /** Answers to keepalives that wait: a server that reads none of them is not answered. */
 const CONTROLS_MAX = 64;
 
@@ -46,6 +49,9 @@ export class Sender {
   readonly #cutViews: number[] = [];
   readonly #payload: Uint8Array[] = [];
   readonly #parts: Uint8Array[] = [];
+  /** Of these, what the transport has, or has sent. */
+  #partsGiven = 0;
+  readonly #some: Uint8Array[] = [];
   readonly #controls: Buffer[] = [];
   /** Messages of the batch that is under way. */
   readonly #batch: OutgoingMessage[] = [];
@@ -65,7 +71,7 @@ export class Sender {
 
   /** It is in the batch that is under way: its memory is being read from. */
   isAt(message: OutgoingMessage): boolean {
-    return this.#sending && this.#batch.includes(message);
+    return this.#batch.includes(message);
   }
 
   /** Bytes that go before all messages that wait: the banner, and frames that `frame` made. False: too many wait. */
@@ -89,16 +95,41 @@ export class Sender {
     return writer.copy();
   }
 
-  /** The batch has left. */
-  sent(): void {
+  /** What was given to the transport has left. True: that was all of the batch. */
+  sent(): boolean {
     this.#sending = false;
+    if (this.#partsGiven < this.#parts.length) return false;
     this.#batch.length = 0;
+    return true;
   }
 
-  /** Sends what waits, as much of it as makes a batch. */
+  /** Sends what waits, as much of it as goes at once: of the batch that is under way, or of the next one. */
   flush(): void {
     if (this.#sending) return;
+    if (this.#partsGiven === this.#parts.length) this.#nextBatch();
+    const some = this.#some;
+    some.length = 0;
+    for (let bytes = 0; bytes < SEND_BYTES && this.#partsGiven < this.#parts.length; ) {
+      const part = this.#takePart(SEND_BYTES - bytes);
+      some.push(part);
+      bytes += part.length;
+    }
+    if (some.length === 0) return;
+    this.#sending = true;
+    this.#transport.send(some);
+  }
+
+  #takePart(bytesMax: number): Uint8Array {
+    const part = this.#parts[this.#partsGiven];
+    assert(part !== undefined, 'there is more of the batch');
+    if (part.length <= bytesMax) this.#partsGiven++;
+    else this.#parts[this.#partsGiven] = part.subarray(bytesMax);
+    return part.subarray(0, bytesMax);
+  }
+
+  #nextBatch(): void {
     this.#heads.reset();
+    this.#partsGiven = 0;
     this.#cuts.length = this.#cutViews.length = this.#payload.length = this.#parts.length = 0;
     this.#batch.length = 0;
     this.#parts.push(...this.#controls.splice(0));
@@ -111,9 +142,6 @@ export class Sender {
       this.#batch.push(message);
     }
     this.#collect();
-    if (this.#parts.length === 0) return;
-    this.#sending = true;
-    this.#transport.send(this.#parts);
   }
 
   /** Appends the message's frame; false: its memory is gone. */
