@@ -146,7 +146,7 @@ static bool pump_fill(int from, int cell, size_t capacity, size_t *held) {
 }
 
 // A stream to a file through a cell: a pipe of `capacity` bytes that is empty, and full of whole pages whenever it holds
-// so many, which is when they go to the file as they lie. The result has two words: bytes in the file (low), and bytes
+// so many and no slot is free (cell.ts), which is when they go to the file as they lie. The result has two words: bytes in the file (low), and bytes
 // that are still in the cell (high).
 static int64_t pump(const struct diorite_job *job) {
   if (job->iov_count != 1) {
@@ -157,7 +157,8 @@ static int64_t pump(const struct diorite_job *job) {
   int cell_read = (int)(fds & UINT32_MAX), cell_write = (int)(fds >> 32);
   size_t capacity = job->iov[0].iov_len, held = 0;
   int64_t moved = 0;
-  while (capacity > 0 && moved + (int64_t)capacity <= job->length && pump_fill(job->from, cell_write, capacity, &held)) {
+  while (capacity > 0 && moved + (int64_t)capacity <= job->length) {
+    if (!pump_fill(job->from, cell_write, capacity, &held) || is_ready(cell_write, POLLOUT, 0)) break;
     while (held > 0) {
       loff_t at = job->offset + moved;
       ssize_t sent = splice(cell_read, NULL, job->fd, &at, held, 0);

@@ -49,7 +49,7 @@ randrepeat=1
 size=1m
 directory=${directory}
 filename=file1:file2
-numjobs=2
+numjobs=5
 ignore_error=,EIO
 time_based
 runtime=${RUN_MS / 1000 - 4}
@@ -193,7 +193,7 @@ async function collide(t: TestContext, filesystem: Filesystem): Promise<void> {
 }
 
 describe('the jobs of generic/095 beside splices and direct I/O', { skip: !hasAddon() }, () => {
-  for (const kind of ['ext4', 'xfs'] as const) {
+  for (const kind of ['ext4', 'xfs', 'btrfs'] as const) {
     it(kind, { timeout: 6 * RUN_MS }, async (t) => {
       if (!needs(t, 'fio')) return;
       await withFilesystem(t, kind, {}, (filesystem) => collide(t, filesystem));

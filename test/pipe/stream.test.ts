@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it, type TestContext } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -18,6 +17,7 @@ import { startTransfer } from '../../src/transfer/transfer.js';
 import { assertNoLeaks } from '../support/leaks.js';
 import { hasAddon } from '../support/needs.js';
 import { withSeed } from '../support/random.js';
+import { fdOf, socketPair } from '../support/sockets.js';
 import { tempDirectory } from '../support/temp.js';
 import { flagsOf, patternBytes, StepEngine, TestPipe } from './pipes.js';
 
@@ -224,7 +224,7 @@ for (const engine of ['auto', 'threads'] as const) {
       const target = over(t, fd, engine);
       const sent = patternBytes(1024 * KIB, 3);
       const echoed: Buffer[] = [];
-      far.on('data', (chunk: Buffer) => echoed.push(chunk));
+      far.on('data', (chunk: Buffer) => echoed.push(chunk)).resume();
       assert.equal((await move(target, sent, 'write')).bytes, sent.length);
       far.end(sent);
       const got = Buffer.alloc(sent.length + 1);
@@ -308,27 +308,4 @@ describe('a worker that waits for a stream', { skip: !hasAddon() }, () => {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
-}
-
-async function socketPair(t: TestContext): Promise<[Socket, Socket]> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(join(tempDirectory(t), 'socket'), resolve));
-  const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve));
-  const near = connect(String(server.address()));
-  const far = await accepted;
-  t.after(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
-  near.pause();
-  return [near, far];
-}
-
-/** The descriptor of a socket: Node has no public name for it. */
-function fdOf(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
-  assert.ok(typeof fd === 'number' && fd >= 0);
-  return fd;
 }

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { PAGE_SIZE } from '../../base/integers.js';
 import { type Addon, loadAddon } from '../../memory/addon.js';
+import { isReady, POLLOUT } from './readiness.js';
 
 /** fs.pipe-max-size: what anybody may ask for, unless it was changed. proc_sys_fs(5). */
 export const CELL_BYTES: number = 1024 * 1024;
@@ -40,13 +41,15 @@ export class Cell {
   }
 
   /**
-   * It is full of whole pages. Each of its slots holds at most a page, so if its bytes are as many as that, all are:
+   * It is full of whole pages, as far as anybody can tell. Most slots hold a page at most, but what a program spliced from
+   * a socket may be larger, and begin anywhere. So its bytes must be as many as its slots are pages, and no slot free:
    *
-   *      256 slots, 1,048,576 bytes     every slot holds 4,096 bytes from the start of its page
-   *      256 slots, 1,048,575 bytes     one of them does not, and which one nobody tells
+   *      256 slots, none free, 1,048,576 bytes     every slot holds 4,096 bytes from the start of its page
+   *      256 slots, none free, 1,048,575 bytes     one of them does not, and which one nobody tells
+   *      256 slots, 216 free,  1,048,576 bytes     pieces of a socket's, 26 KiB each
    */
   get isWhole(): boolean {
-    return this.bytes === this.capacity;
+    return this.bytes === this.capacity && !isReady(this.writeFd, POLLOUT);
   }
 
   close(): void {

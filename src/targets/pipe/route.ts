@@ -11,6 +11,7 @@ import { Op } from '../file/engines/engine.js';
 import { FileTarget } from '../file/file-target.js';
 import { Attempts } from './attempts.js';
 import { type Cell, nameOf } from './cell.js';
+import { checksPages, uncheckedProblem } from './checked.js';
 import { EINVAL, emptyCell, isRefusal, leaseOf } from './steps.js';
 
 export interface Destination {
@@ -28,6 +29,8 @@ export class Route {
   reason: string | null = null;
   readonly #file: FileTarget | null;
   readonly #blockBytes: number;
+  /** How pages lie is checked before anything is written. */
+  readonly #checked: boolean;
   /** Why nothing is spliced to it (any more). */
   #never: string | null;
   /** All bytes before are done; what is known of those behind, as they were settled. */
@@ -39,7 +42,11 @@ export class Route {
     this.offset = offset;
     this.#file = target instanceof FileTarget ? target : null;
     this.#blockBytes = Math.max(PAGE_SIZE, target.limitsAt(offset, 'write').endAlignment);
-    this.#never = this.#file === null ? 'the destination is no local file' : this.#file.splices.problem('write');
+    this.#never =
+      this.#file === null
+        ? 'the destination is no local file'
+        : (this.#file.splices.problem('write') ?? uncheckedProblem(this.#file.facts));
+    this.#checked = this.#file !== null && checksPages(this.#file.facts);
     if (this.#never === null && offset % this.#blockBytes !== 0) this.#never = `it begins at ${offset}, within a block`;
   }
 
@@ -140,16 +147,14 @@ export class Route {
   }
 
   /**
-   * A cell that is full of whole pages goes as it is. Of another, whole blocks are tried: two pages and more, because the
-   * kernel checks how memory lies only where it has to split (Linux 6.18), and not where the device needs whole pages
-   * (4,096): there nobody checks, and it would write what lies beside.
+   * A cell that is full of whole pages goes as it is. Of another, whole blocks are tried where somebody checks them: two
+   * pages and more, because the kernel checks how memory lies only where it might have to split (Linux 6.18).
    */
   #splicable(cell: Cell): number {
     if (this.#never !== null || this.#file === null) return 0;
     if (cell.isWhole && cell.bytes % this.#blockBytes === 0) return cell.bytes;
     const bytes = alignDown(cell.bytes, this.#blockBytes);
-    const checked = this.#file.facts.memoryAlignment.value < PAGE_SIZE;
-    if (checked && bytes >= 2 * PAGE_SIZE) return bytes;
+    if (this.#checked && bytes >= 2 * PAGE_SIZE) return bytes;
     this.reason ??= 'the last bytes did not fill their pages';
     return 0;
   }
