@@ -13,6 +13,7 @@ import type { Lease } from '../memory/pool.js';
 import type { Limits } from '../plan/limits.js';
 import type { TransferOptions } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
+import { tellProgress } from '../transfer/progress.js';
 import { turnIsUsedUp } from '../transfer/turn.js';
 import { Gather, streamPool } from './gather.js';
 import { bytesOf, depthOf, type StreamHost } from './host.js';
@@ -296,7 +297,7 @@ export class WriteBehind {
         this.#transferOptions,
         (outcome) => {
           this.#ledger.done(sent, outcome);
-          this.#tellProgress();
+          tellProgress(this.#onProgress, this.#ledger.bytes);
           this.#landed(bytes, lease);
         },
         (error) => this.#failed(sent, lease, error),
@@ -312,17 +313,6 @@ export class WriteBehind {
     this.#error ??= error;
     this.#dropGather();
     this.#landed(sent.bytes, lease);
-  }
-
-  #tellProgress(): void {
-    try {
-      this.#onProgress?.(this.#ledger.bytes);
-    } catch (error) {
-      // The caller's own: it surfaces as an uncaught exception, and must not hold up what has landed.
-      process.nextTick(() => {
-        throw error;
-      });
-    }
   }
 
   #landed(bytes: number, lease: Lease | null): void {

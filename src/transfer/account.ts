@@ -1,5 +1,5 @@
 // What a transfer knows of its bytes: how many are done, where a read's data ended, and the ledger once it needs one.
-import type { Extent } from '../base/errors.js';
+import { DioriteError } from '../base/errors.js';
 import type { IovIter } from '../iter/iov-iter.js';
 import { Ledger } from './ledger.js';
 import type { Request } from './request.js';
@@ -70,8 +70,17 @@ export class Account {
     return this.#ledger === null ? this.doneBytes : Math.min(this.bytes, this.#ledger.doneFrom(this.offset));
   }
 
-  protected extents(): Extent[] {
-    return this.#mustLedger().extents();
+  /** The error that ends the transfer says what is known of every byte. Returns how many are done from the start on. */
+  protected tellIn(error: Error): number {
+    const extents = this.#mustLedger().extents();
+    const bytes = this.doneFromStart();
+    if (error instanceof DioriteError) {
+      error.offset = this.offset;
+      error.length = this.bytes;
+      error.bytes = bytes;
+      error.extents = extents;
+    }
+    return bytes;
   }
 
   #mustLedger(): Ledger {

@@ -54,6 +54,11 @@ export class Request extends PlannedRequest {
   /** The owner's: it was refused for now and goes out again when it is released. */
   again = false;
 
+  /** How much of the payload an answer of `bytes`, which count from `offset`, stands for. */
+  payloadOf(bytes: number): number {
+    return Math.max(0, Math.min(bytes - this.headPadBytes, this.payloadBytes));
+  }
+
   get inFlight(): boolean {
     return this.#stage !== 'idle';
   }

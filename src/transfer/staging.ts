@@ -15,8 +15,17 @@ export function stagingPool(): Pool {
   return pool;
 }
 
+/** Gives the request a lease with a place for each of its staged segments. False: there is no room in the pool now. */
+export function takeStaging(request: Request): boolean {
+  const lease = stagingPool().lease(leaseBytes(request));
+  if (lease === null) return false;
+  request.lease = lease;
+  placeStaged(request, lease);
+  return true;
+}
+
 /** What the staged segments of a request take of a lease: each begins at a multiple of the memory alignment. */
-export function leaseBytes(request: Request): number {
+function leaseBytes(request: Request): number {
   const { segments, memoryAlignment } = request;
   let bytes = 0;
   for (let i = 0; i < segments.count; i++) {
@@ -26,7 +35,7 @@ export function leaseBytes(request: Request): number {
 }
 
 /** Gives every staged segment its place in the lease (page-aligned, as every lease is), in order. */
-export function placeStaged(request: Request, lease: Lease): void {
+function placeStaged(request: Request, lease: Lease): void {
   const { segments, memoryAlignment } = request;
   let at = lease.byteOffset;
   for (let i = 0; i < segments.count; i++) {

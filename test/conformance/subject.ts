@@ -8,7 +8,7 @@ import { Region } from '../../src/memory/region.js';
 import type { Direction } from '../../src/plan/limits.js';
 import { Planner } from '../../src/plan/planner.js';
 import { Request, type RequestOwner, type Short } from '../../src/transfer/request.js';
-import { leaseBytes, placeStaged, stagingPool } from '../../src/transfer/staging.js';
+import { takeStaging } from '../../src/transfer/staging.js';
 import type { Publishing, Target } from '../../src/transfer/target.js';
 
 /** What a target says of itself. A behaviour that does not apply is skipped by the name of one of these. */
@@ -121,9 +121,7 @@ export function requestFor(target: Target, memory: Uint8Array, offset: number, d
   assert.ok(planner.next(request));
   if (request.stagedBytes === 0) return request;
   assert.ok(target.layout !== undefined, 'aligned memory goes as it lies');
-  request.lease = stagingPool().lease(leaseBytes(request));
-  assert.ok(request.lease !== null);
-  placeStaged(request, request.lease);
+  assert.ok(takeStaging(request));
   return request;
 }
 

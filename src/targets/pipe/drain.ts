@@ -11,6 +11,7 @@ import { errors } from '../../base/errors.js';
 import { IovIter } from '../../iter/iov-iter.js';
 import type { Lease } from '../../memory/pool.js';
 import { errnoError } from '../../transfer/errno.js';
+import { tellProgress } from '../../transfer/progress.js';
 import { startTransfer } from '../../transfer/transfer.js';
 import { Op } from '../file/engines/engine.js';
 import { Attempts } from './attempts.js';
@@ -303,13 +304,6 @@ export class Drain {
   #tellProgress(): void {
     const { onProgress, routes } = this.#input;
     if (onProgress === undefined || this.#error !== null) return;
-    try {
-      onProgress(Math.min(...routes.map((route) => route.doneBytes)));
-    } catch (error) {
-      // The caller's own: it surfaces as an uncaught exception, and must not end what is under way.
-      process.nextTick(() => {
-        throw error;
-      });
-    }
+    tellProgress(onProgress, Math.min(...routes.map((route) => route.doneBytes)));
   }
 }

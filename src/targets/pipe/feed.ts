@@ -11,6 +11,7 @@ import { alignDown, alignUp } from '../../base/integers.js';
 import { IovIter } from '../../iter/iov-iter.js';
 import type { Lease } from '../../memory/pool.js';
 import { errnoError } from '../../transfer/errno.js';
+import { tellProgress } from '../../transfer/progress.js';
 import type { Target } from '../../transfer/target.js';
 import { startTransfer } from '../../transfer/transfer.js';
 import { FileTarget } from '../file/file-target.js';
@@ -249,16 +250,7 @@ export class Feed {
     this.#done += bytes;
     if (how === 'spliced') this.#splicedBytes += bytes;
     else this.#stagedBytes += bytes;
-    const { onProgress } = this.#input;
-    if (onProgress === undefined) return;
-    try {
-      onProgress(this.#done);
-    } catch (error) {
-      // The caller's own: it surfaces as an uncaught exception, and must not end what is under way.
-      process.nextTick(() => {
-        throw error;
-      });
-    }
+    tellProgress(this.#input.onProgress, this.#done);
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------
