@@ -3,14 +3,8 @@
  * the main entry, which take rados:// URLs.
  * @module
  */
-export {
-  type Operated,
-  RadosClient,
-  type RadosLockOptions,
-  type RadosPool,
-  type RadosStat,
-  type StepResults,
-} from './rados/client.js';
+export { RadosClient } from './rados/client.js';
+export type { Operated, RadosLockOptions, RadosPool, RadosStat, StepResults } from './rados/results.js';
 export {
   type Comparison,
   type ObjectStat,

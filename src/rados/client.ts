@@ -2,20 +2,24 @@
 import '../memory/host.js';
 import { errors } from '../base/errors.js';
 import { toOffset } from '../base/integers.js';
+import type { File } from '../handle/file.js';
+import type { OpenOptions } from '../handle/open-options.js';
+import { mustNotAskForRing, toFile } from '../handle/remote-file.js';
 import { named } from '../targets/net/named.js';
 import { systemError } from '../targets/net/system-error.js';
 import type { RadosConnection, RadosConnections } from '../targets/rados/connections.js';
 import { radosConnections } from '../targets/rados/connections.js';
 import { findFile } from '../targets/rados/find.js';
+import { openRadosTarget } from '../targets/rados/open.js';
 import { FLAG_RETURN_VECTOR } from '../targets/rados/osd/codes.js';
-import { HeldLock, type LockOptions } from '../targets/rados/osd/held-lock.js';
+import { HeldLock } from '../targets/rados/osd/held-lock.js';
 import { ALL_NAMESPACES, type ListedObject, listPages } from '../targets/rados/osd/listing.js';
 import * as locks from '../targets/rados/osd/lock-steps.js';
 import { objectIn, type PoolRef, placeText } from '../targets/rados/osd/pool-ref.js';
 import { appendAlignment, ERASURE } from '../targets/rados/osdmap/pool.js';
 import { removeStriped, truncateStriped } from '../targets/rados/striped/reshape.js';
 import { parseRadosUrl } from '../targets/rados/url.js';
-import type { Striping } from '../targets/striping.js';
+import type { Operated, RadosLockOptions, RadosPool, RadosStat, StepResults } from './results.js';
 import { type OmapPage, type RadosBytes, type RadosPayload, type RadosStep, step } from './step.js';
 
 const NAME_BYTES_MAX = 2048;
@@ -24,35 +28,12 @@ const TTL_MS_MIN = 100;
 /** What a timer of Node takes is more: a day. */
 const TTL_MS_MAX = 24 * 3600 * 1000;
 
-export interface RadosPool {
-  readonly name: string;
-  readonly id: number;
-  readonly type: 'replicated' | 'erasure';
-  /** Copies; k + m of an erasure-coded one. */
-  readonly size: number;
-  /** What the end of an object must be a multiple of to be appended to; 1: objects are written as one likes. */
-  readonly alignment: number;
-}
-
-export interface RadosStat {
-  readonly kind: 'object' | 'striped';
-  readonly size: number;
-  readonly mtime: Date;
-  /** Of a striped file. */
-  readonly layout: Striping | null;
-}
-
-export interface RadosLockOptions extends Partial<LockOptions> {}
-
-/** What each step gave back, in their order. */
-export type StepResults<S extends readonly RadosStep[]> = {
-  readonly [K in keyof S]: S[K] extends RadosStep<infer T> ? T : never;
-};
-
-export interface Operated<S extends readonly RadosStep[]> {
-  /** Of the object, for `step.assertVersion`. */
-  readonly version: bigint;
-  readonly results: StepResults<S>;
+interface RadosClientInput {
+  readonly url: string;
+  readonly query: string;
+  readonly connections: RadosConnections;
+  readonly connection: RadosConnection;
+  readonly pool: PoolRef;
 }
 
 /**
@@ -64,15 +45,20 @@ export interface Operated<S extends readonly RadosStep[]> {
 export class RadosClient {
   /** Without its options. */
   readonly url: string;
+  readonly #connections: RadosConnections;
   readonly #connection: RadosConnection;
   readonly #pool: PoolRef;
+  /** Its options, with their question mark. */
+  readonly #query: string;
   #pending = 0;
   #onIdle: (() => void) | null = null;
   #closed: Promise<void> | null = null;
 
   /** See `connect`. */
-  constructor(url: string, connection: RadosConnection, pool: PoolRef) {
+  constructor({ url, query, connections, connection, pool }: RadosClientInput) {
     this.url = url;
+    this.#query = query;
+    this.#connections = connections;
     this.#connection = connection;
     this.#pool = pool;
   }
@@ -100,6 +86,22 @@ export class RadosClient {
       size: pool.size,
       alignment: appendAlignment(pool),
     };
+  }
+
+  // ---- files -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Opens a striped file, or an object as a file, as `open` of the main entry does with the URL of the name: layout and
+   * `striped` of the client's URL hold for what is new. It stays open when the client is closed.
+   */
+  async open(name: string, flags?: string | number, options: OpenOptions = {}): Promise<File> {
+    checkName(name);
+    const url = `${this.url}/${encodeURIComponent(name)}${this.#query}`;
+    mustNotAskForRing(url, options);
+    const { requestBytes } = options;
+    return this.#run('open', name, async () => {
+      return toFile(await openRadosTarget(this.#connections, url, flags, { requestBytes }), options);
+    });
   }
 
   // ---- names -----------------------------------------------------------------------------------------------------
@@ -352,12 +354,15 @@ function checkName(name: unknown): void {
 export async function connectThrough(connections: RadosConnections, given: string | URL): Promise<RadosClient> {
   const text = typeof given === 'string' ? given : given.href;
   const parsed = parseRadosUrl(text);
-  const url = text.split('?', 1)[0]?.replace(/\/+$/, '') ?? text;
+  const [base = text, ...options] = text.split('?');
+  const url = base.replace(/\/+$/, '');
+  const query = options.length === 0 ? '' : `?${options.join('?')}`;
   if (parsed.name !== '') throw errors.invalidValue('url', 'a pool, without a name: rados://pool', url);
   return named({ syscall: 'connect', path: url }, async () => {
     const connection = await connections.acquire(parsed.cluster);
     try {
-      return new RadosClient(url, connection, await connection.poolRef(parsed.pool, parsed.namespace));
+      const pool = await connection.poolRef(parsed.pool, parsed.namespace);
+      return new RadosClient({ url, query, connections, connection, pool });
     } catch (error) {
       await Promise.allSettled([connection.release()]); // what led here is what is told
       throw error;

@@ -181,6 +181,21 @@ describe('RadosClient', { timeout: 120_000 }, () => {
     await client.truncate('file', 5_000_000);
     assert.match((await rados('--striper', 'stat', 'file')).toString(), /size 5000000/);
 
+    const file = await client.open('file');
+    assert.equal((await file.stat()).size, 5_000_000);
+    await file.close();
+    const wide = await connect(t, cluster, { more: '&stripe_unit=65536&stripe_count=3&object_size=131072' });
+    await using made = await wide.open('a/new ?file', 'wx');
+    await made.write(pattern(500_000));
+    assert.deepEqual((await client.stat('a/new ?file')).layout, {
+      stripeUnitBytes: 65_536,
+      stripeCount: 3,
+      objectBytes: 131_072,
+    });
+    await made.close();
+    assert.equal((await rados('--striper', 'get', 'a/new ?file', '-')).compare(pattern(500_000)), 0);
+    await client.remove('a/new ?file');
+
     await client.writeFull('file', 'one object');
     await assert.rejects(client.stat('file'), {
       code: 'ERR_INVALID_ARG_VALUE',
