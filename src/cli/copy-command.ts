@@ -55,10 +55,10 @@ clusters: a striped file appears when it is whole, and --force replaces one, but
 SOURCE may be -, standard input, and a DESTINATION may be -, standard output: pipes, sockets or redirected files, and no
 terminals. (A file of that name is ./-.) A new file is published when its input has ended. A pipe does not tell that the
 program which wrote to it died before it was done: where that can be known all the same (Linux 6.15, a program of the
-same shell that was killed, or ended with another status than 0) nothing is published; --size is the proof where the size
-is known, and 'set -o pipefail' has the shell's word. Where both sides allow it pages go between pipe and file without
-being copied (splice); the result says how many bytes did, and why others did not. What is told goes to standard error
-where standard output has the bytes.
+same shell that was killed, or ended with another status than 0) nothing is published; --size is the proof where the
+size is known, and 'set -o pipefail' has the shell's word. Where both sides allow it pages go between pipe and file
+without being copied (splice); the result says how many bytes did, and why others did not. What is told goes to standard
+error where standard output has the bytes.
 
 Options:
   -f, --force          replace existing files; write to block devices
