@@ -7,10 +7,15 @@ import { TRANSFERS } from './transfers.js';
 
 export const BEHAVIOURS: readonly Behaviour[] = [...REQUESTS, ...TRANSFERS, ...LASTING];
 
-/** `missing`: why this target cannot be had on this machine. */
-export function conform(subject: Subject, missing: string | null = null): void {
+/** `missing`: why this target cannot be had on this machine. `part`: of the behaviours, by name, where others are like these. */
+export function conform(
+  subject: Subject,
+  missing: string | null = null,
+  part: (name: string) => boolean = () => true,
+): void {
   describe(subject.name, { skip: missing ?? false }, () => {
     for (const { name, skip, run } of BEHAVIOURS) {
+      if (!part(name)) continue;
       const reason = skip?.(subject.properties) ?? null;
       test(name, { skip: reason ?? false }, (t) => run(t, subject));
     }

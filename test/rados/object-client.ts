@@ -9,7 +9,9 @@ import type { Cluster } from './cluster.js';
 
 /** Bytes that tell their place, and which of several patterns they are of. */
 export function pattern(bytes: number, which = 0): Buffer {
-  return Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => (i * 31 + (i >> 8) + which * 7) & 0xff));
+  const memory = Buffer.alloc(bytes);
+  for (let i = 0; i < bytes; i++) memory[i] = (i * 31 + (i >> 8) + which * 7) & 0xff;
+  return memory;
 }
 
 /** Memory as segments of at most `pieceBytes`. */

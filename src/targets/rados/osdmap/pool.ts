@@ -8,10 +8,10 @@ export const ERASURE = 3;
 /** pg_pool_t::FLAG_… of src/osd/osd_types.h in Ceph. */
 export const POOL_HASHPSPOOL: number = 1 << 0;
 export const POOL_FULL: number = 1 << 1;
-export const POOL_NEARFULL: number = 1 << 8;
+export const POOL_EC_OVERWRITES: number = 1 << 2;
 export const POOL_FULL_QUOTA: number = 1 << 10;
+export const POOL_NEARFULL: number = 1 << 11;
 export const POOL_BACKFILLFULL: number = 1 << 12;
-export const POOL_EC_OVERWRITES: number = 1 << 17;
 
 const VERSION_MAX = 29;
 /** The first version with a length, which all that is read here needs. */
