@@ -12,6 +12,7 @@ const PEERS: readonly Peer[] = [
   { name: 'coreutils (cp, dd, cat)', command: ['dd', '--version'], version: /\(coreutils\) (\S+)/ },
   { name: 'nfs-ganesha', command: ['ganesha.nfsd', '-v'], version: /Release\s*=\s*V?(\S+)/i },
   { name: 'libnfs (nfs-cp)', command: ['dpkg-query', '-W', 'libnfs-utils'], version: /\t(\S+)/ },
+  { name: 'ceph (rados bench, librados)', command: ['rados', '--version'], version: /ceph version (\S+)/ },
   { name: 'cc', command: ['cc', '--version'], version: /\s(\d+\.\d+\.\d+)/ },
 ];
 

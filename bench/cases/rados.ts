@@ -1,5 +1,6 @@
 // Cases of RADOS: what is measured beside Ceph's own tools.
 import type { Case } from '../harness.js';
 import { crushCase } from '../rados/crush.js';
+import { objectCases } from '../rados/objects.js';
 
-export const radosCases: readonly Case[] = [crushCase];
+export const radosCases: readonly Case[] = [...objectCases, crushCase];
