@@ -33,3 +33,8 @@ export function toOffset(value: unknown, name: string): number {
   if (value < 0 || value > Number.MAX_SAFE_INTEGER) throw errors.outOfRange(name, '>= 0 and <= 2 ** 53 - 1', value);
   return value === 0 ? 0 : value; // -0 becomes 0
 }
+
+/** What caps a number of bytes: an offset, or infinity, which says "as many as there are". */
+export function toCap(value: unknown, name: string): number {
+  return value === Number.POSITIVE_INFINITY ? value : toOffset(value, name);
+}

@@ -7,7 +7,7 @@ import { type ChunkSource, isChunkSource } from '../streams/write-all.js';
 import { errnoError } from '../transfer/errno.js';
 import type { FileFacts } from '../transfer/facts.js';
 import type { AtomicTarget, FileLike } from '../transfer/file-like.js';
-import type { TransferOptions } from '../transfer/options.js';
+import { type TransferOptions, wantsDsync } from '../transfer/options.js';
 import type { Outcome } from '../transfer/outcome.js';
 import { Single } from '../transfer/single.js';
 import { runTransfer } from '../transfer/transfer.js';
@@ -21,10 +21,9 @@ import {
   writeArguments,
 } from './arguments.js';
 import { Awaited } from './awaited.js';
-import { type BatchHost, BatchingFile } from './batch/batching-file.js';
-import { type ManyEntry, ReadAnswer, WriteAnswer } from './many/entry.js';
-import { Many, type ManyHost } from './many/many.js';
-import { type ReadManyOptions, toSettings, type WriteManyOptions } from './many/options.js';
+import type { BatchHost } from './batch/batching-file.js';
+import type { ManyHost } from './many/many.js';
+import { ManyFile } from './many/many-file.js';
 import { OwnPosition } from './own-position.js';
 import {
   type ReadResult,
@@ -60,7 +59,7 @@ const EBADF = -9;
  * The memory of a read or write belongs to it until its promise settles. A write resolves only when every byte is done;
  * a read is short only at the end of the data. Anything else rejects, with `bytes` and `extents` (docs/Errors.md).
  */
-export class File extends BatchingFile {
+export class File extends ManyFile {
   /** What the transfers of this file go to. */
   override readonly target: FileLike;
   /** Why the engine is not `uring`; null: it is, or it is a protocol's. */
@@ -226,31 +225,6 @@ export class File extends BatchingFile {
     });
   }
 
-  /**
-   * Reads entries `{ position, memory }` of a list or an async source: neighbours, and what is no farther apart than
-   * `gapBytes`, become one request. The answers come as they are ready; `await file.readMany(entries).all()` waits for
-   * all. See Many.
-   */
-  readMany<E extends ManyEntry>(
-    entries: Iterable<E> | AsyncIterable<E>,
-    options: ReadManyOptions = {},
-  ): Many<E, ReadAnswer<E>> {
-    const settings = toSettings(options, 'read');
-    const host = this.#hostOf('read');
-    return new Many(host, entries, 'read', settings, (item, bytes, error) => new ReadAnswer(item, bytes, error));
-  }
-
-  /** As readMany, writing. Of two entries that overlap the later one is written after the earlier one. */
-  writeMany<E extends ManyEntry>(
-    entries: Iterable<E> | AsyncIterable<E>,
-    options: WriteManyOptions = {},
-  ): Many<E, WriteAnswer<E>> {
-    const { dsync, ...others } = toSettings(options, 'write');
-    const settings = { ...others, dsync: this.#durably(dsync, others.stable) };
-    const host = this.#hostOf('write');
-    return new Many(host, entries, 'write', settings, (item, bytes, error) => new WriteAnswer(item, bytes, error));
-  }
-
   protected override batchHost(direction: 'read' | 'write'): BatchHost {
     this.#mustHavePlaces(direction, `${direction}Batch`);
     const { depth, bytesInFlight } = this.#defaults;
@@ -266,7 +240,7 @@ export class File extends BatchingFile {
     throw errors.make('ERR_DIORITE_UNSUPPORTED', `${target.name}: ${why}`, { path: target.name });
   }
 
-  #hostOf(direction: 'read' | 'write'): ManyHost {
+  protected override manyHost(direction: 'read' | 'write'): ManyHost {
     this.#mustHavePlaces(direction, `${direction}Many`);
     const { target } = this;
     const { depth, bytesInFlight } = this.#defaults;
@@ -290,12 +264,7 @@ export class File extends BatchingFile {
       return this.#defaults;
     // Named one by one: a spread costs several microseconds, for each call.
     const { depth, bytesInFlight } = this.#defaults;
-    return { depth, bytesInFlight, signal, dsync: this.#durably(dsync, stable), stable, onProgress };
-  }
-
-  /** What is durable after a sync only has one way to make a single write so. */
-  #durably(dsync: boolean | undefined, stable: boolean | undefined): boolean {
-    return dsync === true || (stable === true && this.target.durable === 'sync');
+    return { depth, bytesInFlight, signal, dsync: wantsDsync(this.target, move.options), stable, onProgress };
   }
 
   #atOwnPosition<R>(move: Move, direction: 'read' | 'write', finish: (outcome: Outcome) => R): Promise<R> {

@@ -20,6 +20,7 @@ import { readableWebStream } from '../streams/readable-web.js';
 import { type WebChunk, writableWebStream } from '../streams/writable-web.js';
 import { type Chunk, type ChunkSource, isChunkSource, writeAll } from '../streams/write-all.js';
 import { WriteStream } from '../streams/write-stream.js';
+import { wantsDsync } from '../transfer/options.js';
 import { checkOptions, toPosition } from './arguments.js';
 import { FileAttributes } from './attributes.js';
 import { toWriteResult, type WriteResult } from './results.js';
@@ -113,7 +114,7 @@ export abstract class StreamingFile extends FileAttributes {
         throw errors.invalidValue(`options.${name}`, 'left out where an iterable is written', value);
     }
     const { signal, onProgress, stable } = options;
-    const dsync = options.dsync === true || (stable === true && host.target.durable === 'sync');
+    const dsync = wantsDsync(host.target, options);
     const outcome = await writeAll(host, source, { position, signal, onProgress, dsync, stable, sync: false });
     return toWriteResult(source as never, outcome.offset, outcome.bytes, outcome); // its type is the caller's, who has it from `write`
   }

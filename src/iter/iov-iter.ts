@@ -1,7 +1,7 @@
 // IovIter: a position in a list of segments, and how many bytes are left. The kernel's struct iov_iter, in user space.
 import type { Crc32c } from '../base/crc32c.js';
 import { errors } from '../base/errors.js';
-import { toOffset } from '../base/integers.js';
+import { toCap, toOffset } from '../base/integers.js';
 import { bytesOf } from '../base/views.js';
 import * as copy from './copy.js';
 import { type FolioQueue, segmentsOf } from './folio-queue.js';
@@ -24,11 +24,6 @@ export interface PagesOptions {
   /** False: only the first segment that holds a byte, as the kernel does it for vectors of user memory. */
   readonly stitch?: boolean;
   readonly source?: PageSource;
-}
-
-/** A number of bytes that caps something: as many as there are is allowed to say. */
-function toCap(value: number, name: string): number {
-  return value === Number.POSITIVE_INFINITY ? value : toOffset(value, name);
 }
 
 /** For planners, of iterators that have memory: see there. */

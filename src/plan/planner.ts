@@ -4,7 +4,8 @@ import { errors } from '../base/errors.js';
 import { forEachOwnRun, type IovIter, type RunCallback, skipShortRuns } from '../iter/iov-iter.js';
 import { type Layout, UnitRuns } from './layout.js';
 import { assertLimits, type Direction, type Limits } from './limits.js';
-import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
+import { bytesOfPieces, phase, reachOf } from './reach.js';
+import type { CopiedWhy, PlannedRequest } from './request.js';
 
 /*
  * How memory becomes segments. The planner walks the runs of the memory beside the target's positions and cuts each run
@@ -25,16 +26,8 @@ import type { CopiedWhy, Cut, PlannedRequest } from './request.js';
  *                                                STAGED  grows with every part that is staged
  * Segments begin and end at multiples of offsetAlignment, because only bodies close a staged one, and they begin there.
  *
- * Writes also have ends: what does not fill endAlignment goes by route 'end'. Write of 100 … 9000, endAlignment 4096:
- *
- *      target    |..............|..............|..............|
- *      requests     [   end     ][    direct   ][end ]              100 … 4096 … 8192 … 9000
- *
- * Reads are widened instead: the pad is part of a staged segment, so it never lands in the caller's memory.
+ * Reads are widened to whole blocks: the pad is part of a staged segment, so it never lands in the caller's memory.
  */
-
-/** More pieces than this take milliseconds to walk and copy: a million of one byte each would hold the event loop. */
-const PIECES_MAX = 16_384;
 
 const CLOSED = 0;
 const LONE = 1;
@@ -60,11 +53,6 @@ export interface PlannerInput {
   readonly windowBytes?: number | undefined;
   /** Instead of a layout: what is planned from. `offset` and `bytes` count for nothing then. */
   readonly units?: UnitRuns | undefined;
-}
-
-/** `n % (mask + 1)` for a power of two below 2^31: exact for every integer to 2^53, as ToInt32 keeps the low bits. */
-function phase(n: number, mask: number): number {
-  return n & mask;
 }
 
 export class Planner {
@@ -155,64 +143,13 @@ export class Planner {
     request.offset = this.#units === null ? this.#offset : this.#units.unitOffset;
   }
 
-  /** How many payload bytes the request may have, and by which route; widens the start of a read. Sets the cut. */
+  /** How many payload bytes the request may have. Sets its route and its cut, and widens the start of a read. */
   #measure(request: PlannedRequest, limits: Limits): number {
     const units = this.#units;
-    let bytes = units === null ? this.#end - this.#offset : units.bytes;
-    let cut: Cut = bytes < this.remaining ? 'unit' : 'end';
-    const before = units === null ? limits.until - this.#offset : units.bytesBefore(limits.until);
-    if (before < bytes) {
-      bytes = before;
-      cut = 'limits';
-    }
-    request.route = 'direct';
-    const piecewise = this.#bytesOfPieces(limits);
-    let most = Math.min(limits.bestBytes, piecewise);
-    if (this.#direction === 'write') {
-      const mask = limits.endAlignment - 1;
-      const into = phase(request.offset, mask);
-      if (into !== 0 || bytes < limits.endAlignment) return this.#measureEnd(request, limits, bytes, cut);
-      const over = phase(bytes, mask);
-      if (over !== 0) {
-        bytes -= over;
-        cut = 'route';
-      }
-      most -= phase(most, mask);
-    }
-    if (limits.boundaryBytes !== 0) {
-      const toBoundary = limits.boundaryBytes - (request.offset % limits.boundaryBytes);
-      if (toBoundary < bytes) {
-        bytes = toBoundary;
-        cut = 'boundary';
-      }
-    }
-    if (this.#direction === 'read') {
-      request.headPadBytes = phase(request.offset, limits.offsetAlignment - 1);
-      request.offset -= request.headPadBytes;
-      most -= request.headPadBytes;
-    }
-    if (most < bytes) {
-      bytes = most;
-      cut = piecewise < limits.bestBytes ? 'best-segments' : 'best-bytes';
-    }
-    request.cut = cut;
-    return bytes;
-  }
-
-  /** How many bytes PIECES_MAX pieces hold, as far as their average tells. */
-  #bytesOfPieces(limits: Limits): number {
-    const { count, nrSegs } = this.#iter;
-    if (nrSegs <= PIECES_MAX) return limits.bestBytes;
-    const bytes = Math.floor((count * PIECES_MAX) / nrSegs);
-    return Math.max(limits.endAlignment, bytes - phase(bytes, limits.endAlignment - 1));
-  }
-
-  /** The end of a write: up to the next multiple of endAlignment, or as far as the range goes in this block. */
-  #measureEnd(request: PlannedRequest, limits: Limits, bytes: number, cut: Cut): number {
-    request.route = 'end';
-    const toBlock = limits.endAlignment - phase(request.offset, limits.endAlignment - 1);
-    request.cut = bytes <= toBlock ? cut : 'route';
-    return Math.min(bytes, toBlock);
+    const bytes = units === null ? this.#end - this.#offset : units.bytes;
+    const isLast = bytes === this.remaining;
+    const untilBytes = units === null ? limits.until - this.#offset : units.bytesBefore(limits.until);
+    return reachOf(request, limits, bytes, isLast, untilBytes, bytesOfPieces(this.#iter, limits));
   }
 
   /** The end of a write takes any memory; only the number of segments can cut it short. */

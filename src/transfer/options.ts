@@ -26,3 +26,11 @@ export const BYTES_IN_FLIGHT_DEFAULT: number = 32 * 1024 * 1024;
 export function isStable(target: Target, { dsync, stable }: TransferOptions): boolean {
   return target.durable !== 'never' && (dsync === true || (target.durable === 'answer' && stable !== false));
 }
+
+/**
+ * Whether each write of these options is to be durable when it is answered: where a target makes things durable by `sync`
+ * alone, a single write has no other way to be stable.
+ */
+export function wantsDsync(target: Target, { dsync, stable }: Pick<TransferOptions, 'dsync' | 'stable'>): boolean {
+  return dsync === true || (stable === true && target.durable === 'sync');
+}

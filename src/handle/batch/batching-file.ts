@@ -2,7 +2,7 @@
 import { errors } from '../../base/errors.js';
 import { toOffset } from '../../base/integers.js';
 import type { Direction } from '../../plan/limits.js';
-import { BYTES_IN_FLIGHT_DEFAULT } from '../../transfer/options.js';
+import { BYTES_IN_FLIGHT_DEFAULT, wantsDsync } from '../../transfer/options.js';
 import type { Target } from '../../transfer/target.js';
 import { StreamingFile } from '../streaming.js';
 import { Batch, begin } from './batch.js';
@@ -95,8 +95,8 @@ export abstract class BatchingFile extends StreamingFile {
     const options = checkOptions(given ?? NO_OPTIONS, direction);
     const host = this.batchHost(direction);
     this.target.check();
-    const { dsync, stable } = options;
-    const isDurable = dsync === true || (stable === true && host.target.durable === 'sync');
+    const { stable } = options;
+    const dsync = wantsDsync(host.target, options);
     const limits = {
       depth: options.depth ?? host.depth,
       bytesInFlight:
@@ -108,7 +108,7 @@ export abstract class BatchingFile extends StreamingFile {
       host.settled();
       told(batch.failed === 0 ? null : errorOfAll(batch));
     };
-    new BatchRun(batch, host.target, direction, limits, { dsync: isDurable, stable }, ended).start(options.signal);
+    new BatchRun(batch, host.target, direction, limits, { dsync, stable }, ended).start(options.signal);
   }
 }
 
