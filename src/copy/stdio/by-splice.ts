@@ -1,8 +1,14 @@
-// A copy between one stream and one local file: kernel to kernel where pages lie well, and what is known when it fails.
+// A copy from or to one stream, with another or one local file at the other end: kernel to kernel where pages lie well, and what is known when it fails.
 import { DioriteError } from '../../base/errors.js';
 import { FileTarget } from '../../targets/file/file-target.js';
 import { PipeTarget } from '../../targets/pipe/pipe-target.js';
-import { type MoveResult, moveFileToPipe, movePipeToFile, type SpliceOptions } from '../../targets/pipe/splice.js';
+import {
+  type MoveResult,
+  moveFileToPipe,
+  movePipeToFile,
+  moveStreamToStreams,
+  type SpliceOptions,
+} from '../../targets/pipe/splice.js';
 import type { Destination } from '../destination.js';
 import type { Source } from '../source.js';
 
@@ -18,12 +24,20 @@ export async function moveBySplice(
     if (!from.isPipe) return 'the source is no pipe';
     return relative(offset, movePipeToFile({ ...options, source: from, target: to, offset }));
   }
+  if (from instanceof PipeTarget && to instanceof PipeTarget) return relay(from, to, options);
   if (from instanceof FileTarget && to instanceof PipeTarget) {
     if (size === undefined) return 'the source does not know its size';
     const move = moveFileToPipe({ ...options, target: from, offset: origin, bytes: size, sink: to });
     return relative(origin, noticingClosed(to.name, move));
   }
-  return 'it is not between a local file and a pipe';
+  return 'it is neither between streams, nor between a local file and a pipe';
+}
+
+async function relay(source: PipeTarget, sink: PipeTarget, options: SpliceOptions): Promise<MoveResult | string> {
+  const moved = await noticingClosed(sink.name, moveStreamToStreams({ ...options, source, sinks: [sink] }));
+  if (typeof moved === 'string') return moved;
+  const [spliced = { splicedBytes: 0, stagedBytes: 0, reason: null }] = moved.sinks;
+  return { bytes: moved.bytes, ended: moved.ended, ...spliced };
 }
 
 /** Told of by what it means: EPIPE alone says that to few. */

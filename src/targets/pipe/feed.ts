@@ -6,7 +6,7 @@
 //      wanted         100 ........................ 2,000,000
 //      cells     [ 0 ────────── 1 MiB )[ ────── 2,000,384 )      whole blocks; what was not asked for is dropped
 import { assert } from '../../base/assert.js';
-import { DioriteError, errors } from '../../base/errors.js';
+import { DioriteError } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
 import { IovIter } from '../../iter/iov-iter.js';
 import type { Lease } from '../../memory/pool.js';
@@ -15,12 +15,12 @@ import { tellProgress } from '../../transfer/progress.js';
 import type { Target } from '../../transfer/target.js';
 import { startTransfer } from '../../transfer/transfer.js';
 import { FileTarget } from '../file/file-target.js';
-import { Attempts } from './attempts.js';
 import { CELL_BYTES, Cell, nameOf } from './cell.js';
+import { endProblem } from './ends.js';
+import { letOut } from './outlet.js';
 import type { PipeTarget } from './pipe-target.js';
-import { sinkProblem } from './sink.js';
 import type { MoveResult } from './splice.js';
-import { EAGAIN, EINVAL, emptyCell, isRefusal, leaseOf, spliceSome } from './steps.js';
+import { EINVAL, emptyCell, isRefusal, leaseOf } from './steps.js';
 
 /** Units read ahead. Each holds a thread of libuv's pool, which has four, while a disk works on it. */
 const UNITS_MAX = 3;
@@ -70,7 +70,7 @@ export class Feed {
     this.#file = target instanceof FileTarget ? target : null;
     this.#blockBytes = target.limitsAt(offset, 'read').offsetAlignment;
     this.#never =
-      this.#file === null ? 'the source is no local file' : (this.#file.splices.problem('read') ?? sinkProblem(sink));
+      this.#file === null ? 'the source is no local file' : (this.#file.splices.problem('read') ?? endProblem(sink));
   }
 
   async run(): Promise<MoveResult> {
@@ -195,31 +195,14 @@ export class Feed {
   async #spliceOut(cell: Cell, { skip, bytes }: Unit): Promise<void> {
     if (skip > 0) await this.#drop(cell, skip);
     const { sink, signal } = this.#input;
-    const attempts = new Attempts();
-    let ready = false;
-    for (let left = bytes; left > 0; ) {
-      if (signal?.aborted) throw errors.aborted(signal.reason);
-      const moved = await spliceSome(sink.engine, cell.readFd, sink.fd, left);
-      if (moved > 0) {
-        left -= moved;
-        cell.bytes -= moved;
-        attempts.moved();
-        ready = false;
-        this.#moved(moved, 'spliced');
-      } else if (moved === 0) {
-        if (!attempts.empty()) throw sink.stuck('write');
-      } else if (moved === EAGAIN) {
-        const pauseMs = ready ? attempts.beaten() : 0;
-        if (pauseMs < 0) throw sink.stuck('write');
-        await sink.untilReady('write', signal, pauseMs);
-        ready = true;
-      } else if (moved === EINVAL || isRefusal(moved)) {
-        this.#never ??= `splice is refused: ${nameOf(moved)}`;
-        await this.#writeRest(cell, left);
-        left = 0;
-      } else {
-        throw errnoError(moved, 'write', sink.name);
-      }
+    let left = bytes;
+    const problem = await letOut(cell, bytes, sink, signal, (moved) => {
+      left -= moved;
+      this.#moved(moved, 'spliced');
+    });
+    if (problem !== null) {
+      this.#never ??= problem;
+      await this.#writeRest(cell, left);
     }
     // Only the last unit of a range holds more than was wanted.
     if (cell.bytes === 0) this.#idle.push(cell);

@@ -31,6 +31,7 @@ export interface PipeTargetInput {
   readonly bestBytes: number;
   /** A pipe, named or not. */
   readonly isPipe: boolean;
+  readonly isSocket?: boolean;
   /** Closes the descriptor; null: it is the caller's. */
   readonly close: (() => Promise<void>) | null;
 }
@@ -59,6 +60,7 @@ export class PipeTarget implements FileLike {
   readonly facts: FileFacts;
   readonly engine: Engine;
   readonly isPipe: boolean;
+  readonly isSocket: boolean;
   readonly seekable = false;
   readonly bestDepth = 1;
   readonly durable = 'never';
@@ -80,6 +82,7 @@ export class PipeTarget implements FileLike {
     this.facts = input.facts;
     this.engine = engine;
     this.isPipe = isPipe;
+    this.isSocket = input.isSocket === true;
     this.#close = input.close;
     this.#limits = streamLimits(input.bestBytes, engine);
     this.#pageLimits = pageLimits(this.#limits);
@@ -100,6 +103,7 @@ export class PipeTarget implements FileLike {
       engine: engine ?? chooseEngine('auto').engine,
       bestBytes: BEST_BYTES_DEFAULT,
       isPipe: stats.isFIFO(),
+      isSocket: stats.isSocket(),
       close: null,
     });
   }

@@ -2,9 +2,12 @@
 import { errors } from '../../base/errors.js';
 import { toOffset } from '../../base/integers.js';
 import type { Target } from '../../transfer/target.js';
+import { Op } from '../file/engines/engine.js';
 import { Drain } from './drain.js';
+import { endProblem } from './ends.js';
 import { Feed } from './feed.js';
 import type { PipeTarget } from './pipe-target.js';
+import { Relay } from './relay.js';
 import { type Destination, Route } from './route.js';
 
 export type { Destination } from './route.js';
@@ -44,6 +47,12 @@ export interface MoveToFile extends SpliceOptions {
   readonly source: PipeTarget;
   readonly target: Target;
   readonly offset?: number | undefined;
+}
+
+export interface MoveToStreams extends SpliceOptions {
+  readonly source: PipeTarget;
+  /** Each gets all of it, at the pace of the slowest. */
+  readonly sinks: readonly PipeTarget[];
 }
 
 export interface MoveFromFile extends SpliceOptions {
@@ -92,6 +101,27 @@ export async function moveFileToPipe(input: MoveFromFile): Promise<MoveResult> {
   sink.check();
   const from = toOffset(offset, 'offset');
   return new Feed({ target, offset: from, bytes: most(input), sink, signal, onProgress }).run();
+}
+
+/**
+ * A stream to streams: what comes goes on at once. Pages of pipes and sockets go as they lie, however they do; why not from
+ * the start, as one clause. Rejects with the first error, EPIPE where nobody reads a sink any more; `bytes` are what all
+ * sinks have taken.
+ */
+export async function moveStreamToStreams(
+  input: MoveToStreams,
+): Promise<{ readonly bytes: number; readonly ended: boolean; readonly sinks: readonly Spliced[] } | string> {
+  const { source, sinks, signal, onProgress } = input;
+  if (sinks.length === 0) throw errors.invalidValue('sinks', 'at least one', sinks);
+  for (const stream of [source, ...sinks]) {
+    stream.check();
+    const problem = stream.engine.supports(Op.SPLICE) ? endProblem(stream) : 'splicing needs the addon';
+    if (problem !== null) return problem;
+  }
+  const relay = Relay.make({ source, sinks, bytes: most(input), signal, onProgress });
+  if (typeof relay === 'string') return relay;
+  const ended = await relay.run();
+  return { bytes: relay.doneBytes, ended, sinks: relay.splits };
 }
 
 function most({ bytes }: SpliceOptions): number {

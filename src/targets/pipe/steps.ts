@@ -15,6 +15,9 @@ const SPLICE_F_NONBLOCK = 0x2;
 
 export const EAGAIN = -11;
 export const EINVAL = -22;
+const EINTR = -4;
+/** Of a call that a signal interrupted before it did anything. */
+const ATTEMPTS_MAX = 32;
 const EPERM = -1;
 const EACCES = -13;
 const ENOSYS = -38;
@@ -25,8 +28,11 @@ export function isRefusal(result: number): boolean {
 }
 
 /** From a descriptor to another, as much as there is, without waiting for either pipe: a count, or −errno. */
-export function spliceSome(engine: Engine, from: number, fd: number, length: number): Promise<number> {
-  return runOnce(engine, { op: Op.SPLICE, fd, from, offset: -1, length, flags: SPLICE_F_NONBLOCK, buffered: true });
+export async function spliceSome(engine: Engine, from: number, fd: number, length: number): Promise<number> {
+  const command = { op: Op.SPLICE, fd, from, offset: -1, length, flags: SPLICE_F_NONBLOCK, buffered: true };
+  let result = EINTR;
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && result === EINTR; attempt++) result = await runOnce(engine, command);
+  return result;
 }
 
 /** What is in `cell` is in `other`, an empty one, as well. False: not all of it fits, or it is refused. */
