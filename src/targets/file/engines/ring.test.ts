@@ -6,7 +6,7 @@ import { Ring } from './ring.js';
 
 const EAGAIN = 11;
 /** Nothing is submitted before the tick ends. */
-const WHOLE_TICK = 256;
+const WHOLE_TICK = { many: 256, alone: false };
 const EBUSY = 16;
 const EBADF = 9;
 
@@ -349,15 +349,48 @@ test('one that is not is left to the eventfd, but for a look now and then', asyn
   }
 });
 
-test('many are submitted in parts, so that the device works while more are made', async () => {
+test('one alone goes at once, many in parts, so that the device works while more are made', async () => {
   const native = new FakeRing(16, 16);
   const ring = new Ring(native, 16, false);
   const owner = answers();
-  for (let i = 0; i < 5; i++) assert.ok(push(ring, owner));
-  assert.deepEqual(native.enters, [2, 2]);
+  for (let i = 0; i < 6; i++) assert.ok(push(ring, owner));
+  assert.deepEqual(native.enters, [1, 2, 2]);
   await tick();
-  assert.deepEqual(native.enters, [2, 2, 1]);
+  assert.deepEqual(native.enters, [1, 2, 2, 1]);
   native.postAll(512);
   ring.wake();
-  assert.equal(owner.results.length, 5);
+  assert.equal(owner.results.length, 6);
+});
+
+test('what only waits in the background leaves one alone', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, false);
+  const owner = answers();
+  assert.ok(push(ring, owner));
+  ring.background(1);
+  assert.ok(push(ring, owner));
+  assert.deepEqual(native.enters, [1, 1]);
+  ring.background(-1);
+  await tick();
+  native.postAll(512);
+  ring.wake();
+  assert.equal(owner.results.length, 2);
+});
+
+test('what answers submit goes out with the last of them, before the tick ends', async () => {
+  const native = new FakeRing(16, 16);
+  const ring = new Ring(native, 16, false, { many: 16, alone: false });
+  let left = 5;
+  const again = answers(() => {
+    if (left-- > 0) assert.ok(push(ring, again));
+  });
+  for (let i = 0; i < 5; i++) assert.ok(push(ring, again));
+  await tick();
+  native.postAll(512);
+  ring.wake();
+  assert.deepEqual(native.enters, [5, 5]);
+  native.postAll(512);
+  ring.wake();
+  assert.equal(again.results.length, 10);
+  assert.equal(native.held, false);
 });

@@ -20,14 +20,15 @@ import { assert } from '../../../base/assert.js';
 import type { NativeRing } from '../../../memory/addon.js';
 import { type Completable, completeSafely, RoomQueue, reportUncaught } from './later.js';
 import { Promptness } from './prompt.js';
-import { CQ, CQ_EVENTFD_DISABLED, CQE_WORDS, ENTER_GETEVENTS, OP_NOP, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
-
-const TWO_32 = 2 ** 32;
+import { Queues } from './queues.js';
+import { Slots } from './slots.js';
+import { SUBMISSION, SUBMIT_MANY_PROMPT, type Submission } from './submission.js';
+import { ENTER_GETEVENTS, OP_NOP } from './uring-abi.js';
 
 /** One turn of the event loop reaps at most this many, and for at most this long. */
 const REAP_MAX = 256;
 const REAP_BUDGET_MS = 5;
-/** The clock is read once per so many completions. */
+/** The clock is read once per so many completions, and not at all for fewer. */
 const REAP_CLOCK_EVERY = 16;
 /** The kernel posts 20 deferred completions per enter since Linux 6.13, so one wake-up may need several. */
 const POST_MAX = 32;
@@ -39,14 +40,6 @@ const RETRY_MS = 1;
 const NO_SLOT = 0xffffffff;
 
 const ENOENT = 2;
-/**
- * So many are submitted together, at most. A disk that waits for the end of a tick stands still meanwhile: 4 KiB at depth
- * 32 on virtio, writes 75 k/s by 32, 94 k by 8, 117 k by 2 (fio: 116 k); reads 56, 62 and 69 k (69 k). What is done
- * before the call returns loses nothing, and spares calls.
- */
-const SUBMIT_MANY = 2;
-const SUBMIT_MANY_PROMPT = 32;
-
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
@@ -61,21 +54,10 @@ export class Ring {
   readonly #native: NativeRing;
   /** DEFER_TASKRUN: completions are posted by our own enter only. */
   readonly #deferred: boolean;
-  readonly #submitMany: number;
-
-  readonly #queues: Uint32Array;
-  readonly #results: Int32Array;
-  readonly #sqes: Uint32Array;
-  readonly #sqTailAt: number;
-  readonly #sqHeadAt: number;
-  readonly #sqFlagsAt: number;
-  readonly #sqMask: number;
-  readonly #cqHeadAt: number;
-  readonly #cqTailAt: number;
-  readonly #cqesAt: number;
-  readonly #cqMask: number;
-  /** −1: completions are posted by others than our own enter, and cannot be looked for. */
-  readonly #cqFlagsAt: number;
+  readonly #submission: Submission;
+  readonly #queues: Queues;
+  readonly #slots: Slots;
+  readonly #room: RoomQueue;
 
   #sqTail: number;
   #cqHead: number;
@@ -84,6 +66,8 @@ export class Ring {
   /** Somebody wants to know at once what the enter of this tick has done. */
   #prompt = false;
   #wakeScheduled = false;
+  /** What is pushed now is handed over when all that was found is told. */
+  #waking = false;
   #retries = 0;
   #retryTimer: NodeJS.Timeout | null = null;
   /** Of this tick. */
@@ -94,47 +78,22 @@ export class Ring {
   #background = 0;
   #closed = false;
 
-  readonly #owners: (Completable | null)[];
-  readonly #generations: Uint32Array;
-  readonly #freeSlots: Uint16Array;
-  #freeCount: number;
-  readonly #room: RoomQueue;
-
-  constructor(native: NativeRing, depth: number, deferred: boolean, submitMany: number = SUBMIT_MANY) {
-    assert(depth > 0 && depth <= native.cqEntries && depth <= 65536, 'the depth fits the completion queue');
+  constructor(native: NativeRing, depth: number, deferred: boolean, submission: Submission = SUBMISSION) {
+    assert(depth <= native.cqEntries, 'the depth fits the completion queue');
     this.#native = native;
     this.#deferred = deferred;
-    this.#submitMany = submitMany;
+    this.#submission = submission;
     this.depth = depth;
-    this.#queues = new Uint32Array(native.sqRing);
-    this.#results = new Int32Array(native.cqRing);
-    this.#sqes = new Uint32Array(native.sqes);
-    this.#sqHeadAt = word(native.sqOffsets, SQ.head);
-    this.#sqTailAt = word(native.sqOffsets, SQ.tail);
-    this.#sqFlagsAt = word(native.sqOffsets, SQ.flags);
-    this.#cqHeadAt = word(native.cqOffsets, CQ.head);
-    this.#cqTailAt = word(native.cqOffsets, CQ.tail);
-    this.#cqesAt = word(native.cqOffsets, CQ.cqes);
-    this.#sqMask = native.sqEntries - 1;
-    this.#cqMask = native.cqEntries - 1;
-    this.#cqFlagsAt = deferred ? word(native.cqOffsets, CQ.flags) : -1;
-    this.#sqTail = Atomics.load(this.#queues, this.#sqTailAt);
-    this.#cqHead = Atomics.load(this.#queues, this.#cqHeadAt);
-    // SQEs are used in order, so the indirection from queue to SQE never changes.
-    const arrayAt = word(native.sqOffsets, SQ.array);
-    for (let i = 0; i < native.sqEntries; i++) this.#queues[arrayAt + i] = i;
-
-    this.#owners = new Array<Completable | null>(depth).fill(null);
-    this.#generations = new Uint32Array(depth);
-    this.#freeSlots = new Uint16Array(depth);
-    for (let i = 0; i < depth; i++) this.#freeSlots[i] = depth - 1 - i;
-    this.#freeCount = depth;
-    this.#room = new RoomQueue(() => this.#freeCount > 0 && this.#unsubmitted < native.sqEntries);
+    this.#queues = new Queues(native);
+    this.#slots = new Slots(depth);
+    this.#sqTail = this.#queues.sqTail;
+    this.#cqHead = this.#queues.cqHead;
+    this.#room = new RoomQueue(() => this.#slots.freeCount > 0 && this.#unsubmitted < native.sqEntries);
   }
 
   /** Taken and not completed yet, submitted to the kernel or not. */
   get inFlight(): number {
-    return this.depth - this.#freeCount;
+    return this.depth - this.#slots.freeCount;
   }
 
   /** Taken, and not handed to the kernel yet. */
@@ -144,12 +103,12 @@ export class Ring {
 
   /** The slot that the next `push` takes, or −1: full. */
   nextSlot(): number {
-    if (this.#freeCount === 0 || this.#closed) return -1;
-    if (this.#unsubmitted > this.#sqMask) {
+    if (this.#slots.freeCount === 0 || this.#closed) return -1;
+    if (this.#unsubmitted === this.#native.sqEntries) {
       this.#submit();
-      if (this.#unsubmitted > this.#sqMask) return -1;
+      if (this.#unsubmitted === this.#native.sqEntries) return -1;
     }
-    return this.#freeSlots[this.#freeCount - 1] as number;
+    return this.#slots.next;
   }
 
   /** Whether the kernel has all of these opcodes, and `cancel`: Linux 6.0. */
@@ -180,8 +139,8 @@ export class Ring {
   cancel(owner: Completable): void {
     this.#withdraw(owner);
     for (let slot = 0; slot < this.depth; slot++) {
-      if (this.#owners[slot] !== owner) continue;
-      const result = this.#native.cancel(slot, this.#generations[slot] as number);
+      if (this.#slots.ownerOf(slot) !== owner) continue;
+      const result = this.#native.cancel(slot, this.#slots.generationOf(slot));
       assert(isCancelResult(result), 'a request in flight is taken back, or done already');
     }
   }
@@ -201,49 +160,41 @@ export class Ring {
     opFlags: number,
     bufferIndex = 0,
   ): void {
-    assert(this.#freeCount > 0 && this.#unsubmitted <= this.#sqMask, 'push comes after a nextSlot that had room');
-    const slot = this.#freeSlots[--this.#freeCount] as number;
-    const generation = ((this.#generations[slot] as number) + 1) >>> 0;
-    this.#generations[slot] = generation;
-    this.#owners[slot] = owner;
-
-    const sqes = this.#sqes;
-    const at = (this.#sqTail & this.#sqMask) * SQE_WORDS;
-    // 64-bit fields as two words: storing to a Uint32Array takes a number modulo 2^32. Words 11 to 15 stay 0.
-    sqes[at] = opcodeAndFlags;
-    sqes[at + 1] = fd;
-    sqes[at + 2] = offset;
-    sqes[at + 3] = Math.floor(offset / TWO_32);
-    sqes[at + 4] = address;
-    sqes[at + 5] = Math.floor(address / TWO_32);
-    sqes[at + 6] = length;
-    sqes[at + 7] = opFlags;
-    sqes[at + 8] = slot;
-    sqes[at + 9] = generation;
-    sqes[at + 10] = bufferIndex;
-    this.#sqTail = (this.#sqTail + 1) >>> 0;
+    assert(this.#unsubmitted < this.#native.sqEntries, 'push comes after a nextSlot that had room');
+    const slot = this.#slots.take(owner);
+    const generation = this.#slots.generationOf(slot);
+    const at = this.#sqTail;
+    this.#queues.write(at, opcodeAndFlags, fd, offset, address, length, opFlags, slot, generation, bufferIndex);
+    this.#sqTail = (at + 1) >>> 0;
     this.#unsubmitted++;
 
     if (!this.#held) this.#hold(true);
-    if (!this.#flushScheduled) {
+    if (!this.#flushScheduled && !this.#waking) {
       // What this tick submits, continuations of promises included, shares its enters.
       this.#flushScheduled = true;
       process.nextTick(this.#flushAtTick);
     }
-    if (this.#unsubmitted >= (this.#looks ? SUBMIT_MANY_PROMPT : this.#submitMany)) this.#submitEarly();
+    if (this.#isEnough) this.#submitEarly();
   }
 
-  /** Many wait: the device works while more are made. */
+  get #isEnough(): boolean {
+    if (this.#looks) return this.#unsubmitted >= SUBMIT_MANY_PROMPT;
+    const { many, alone } = this.#submission;
+    return this.#unsubmitted >= many || (alone && this.inFlight - this.#background <= 1);
+  }
+
+  /** The device works while more are made. */
   #submitEarly(): void {
     if (this.#retryTimer !== null) return;
     // Until the end of the tick, which looks for what is done.
-    if (this.#looks) Atomics.store(this.#queues, this.#cqFlagsAt, CQ_EVENTFD_DISABLED);
+    if (this.#looks) this.#queues.signals = false;
     this.#submittedEarly += this.#unsubmitted;
     this.#submit();
   }
 
+  /** Completions that others than our own enter post cannot be looked for. */
   get #looks(): boolean {
-    return this.#cqFlagsAt >= 0 && this.#promptness.looks;
+    return this.#deferred && this.#promptness.looks;
   }
 
   /** Hands over what is queued now, not at the end of the tick. */
@@ -261,12 +212,9 @@ export class Ring {
 
   /** What the kernel has not seen yet becomes a request for nothing. */
   #withdraw(owner: Completable): void {
-    const sqes = this.#sqes;
     for (let i = 1; i <= this.#unsubmitted; i++) {
-      const at = ((this.#sqTail - i) & this.#sqMask) * SQE_WORDS;
-      if (this.#owners[sqes[at + 8] as number] !== owner) continue;
-      sqes.fill(0, at, at + 8);
-      sqes[at] = OP_NOP;
+      const at = (this.#sqTail - i) >>> 0;
+      if (this.#slots.ownerOf(this.#queues.slotOf(at)) === owner) this.#queues.rewrite(at, OP_NOP);
     }
   }
 
@@ -275,11 +223,21 @@ export class Ring {
     if (this.#closed) return;
     this.#wakeScheduled = false;
     if (this.#deferred) this.#post();
-    this.#reap();
+    this.#waking = true;
+    try {
+      this.#reap();
+    } finally {
+      this.#waking = false;
+      if (!this.#flushScheduled) this.#flushTick();
+    }
   };
 
   readonly #flushAtTick = (): void => {
     this.#flushScheduled = false;
+    this.#flushTick();
+  };
+
+  #flushTick(): void {
     const count = this.#unsubmitted + this.#submittedEarly;
     this.#submittedEarly = 0;
     if (count > 0 && this.#looks) {
@@ -291,16 +249,16 @@ export class Ring {
     if (!this.#prompt) return;
     this.#prompt = false;
     this.#reap();
-  };
+  }
 
   /** Submits, and handles what is done by then in this very tick, as long as others need not wait for it. */
   #flushAndLook(count: number): void {
-    Atomics.store(this.#queues, this.#cqFlagsAt, CQ_EVENTFD_DISABLED);
+    this.#queues.signals = false;
     if (this.#retryTimer === null) this.#submit(ENTER_GETEVENTS);
     // From here on completions signal again; those that came before this store are seen by the loads after it.
-    Atomics.store(this.#queues, this.#cqFlagsAt, 0);
-    if ((Atomics.load(this.#queues, this.#sqFlagsAt) & SQ_TASKRUN) !== 0) this.#post();
-    const done = (Atomics.load(this.#queues, this.#cqTailAt) - this.#cqHead) >>> 0;
+    this.#queues.signals = true;
+    if (this.#queues.hasTaskWork) this.#post();
+    const done = (this.#queues.cqTail - this.#cqHead) >>> 0;
     this.#promptness.saw(count, done);
     if (done === 0) return;
     if (this.#promptness.mayGoOn()) this.#reap();
@@ -311,7 +269,7 @@ export class Ring {
   #post(): void {
     for (let i = 0; i < POST_MAX; i++) {
       // What is reaped is told first, for the queue to have room.
-      Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
+      this.#queues.cqHead = this.#cqHead;
       const result = this.#native.enter(0, 0, ENTER_GETEVENTS);
       if (result < 0) {
         // Nothing is lost: it is asked for again. Other errors than these cannot be had with these arguments.
@@ -319,7 +277,7 @@ export class Ring {
         else reportUncaught(new Error(`diorite: io_uring_enter: errno ${-result}`));
         return;
       }
-      if ((Atomics.load(this.#queues, this.#sqFlagsAt) & SQ_TASKRUN) === 0) return;
+      if (!this.#queues.hasTaskWork) return;
     }
     this.#wakeAgain();
   }
@@ -331,39 +289,31 @@ export class Ring {
   }
 
   #reap(): void {
-    const tail = Atomics.load(this.#queues, this.#cqTailAt);
-    const stopMs = performance.now() + REAP_BUDGET_MS;
+    const tail = this.#queues.cqTail;
+    const isShort = (tail - this.#cqHead) >>> 0 < REAP_CLOCK_EVERY;
+    const stopMs = isShort ? Number.POSITIVE_INFINITY : performance.now() + REAP_BUDGET_MS;
     let reaped = 0;
     while (this.#cqHead !== tail && reaped < REAP_MAX) {
-      const at = this.#cqesAt + (this.#cqHead & this.#cqMask) * CQE_WORDS;
-      const slot = this.#queues[at] as number;
-      const generation = this.#queues[at + 1] as number;
-      const result = this.#results[at + 2] as number;
+      const at = this.#cqHead;
+      const slot = this.#queues.answeredSlot(at);
+      const generation = this.#queues.answeredGeneration(at);
+      const result = this.#queues.result(at);
       // In our own memory only: the kernel is told before the next enter, and until then nothing new can be posted
       // beyond what the slots allow.
-      this.#cqHead = (this.#cqHead + 1) >>> 0;
+      this.#cqHead = (at + 1) >>> 0;
       reaped++;
       this.#complete(slot, generation, result);
       if (reaped % REAP_CLOCK_EVERY === 0 && performance.now() >= stopMs) break;
     }
-    Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
+    this.#queues.cqHead = this.#cqHead;
     if (this.#cqHead !== tail) this.#wakeAgain();
     if (reaped > 0) this.#afterCompletions();
   }
 
   #complete(slot: number, generation: number, result: number): void {
-    const owner = slot < this.depth ? this.#owners[slot] : null;
-    if (owner === null || owner === undefined || this.#generations[slot] !== generation) {
-      reportUncaught(new Error(`diorite: broken invariant: a completion of slot ${slot}, which is not in flight`));
-      return;
-    }
-    this.#release(slot);
-    completeSafely(owner, result);
-  }
-
-  #release(slot: number): void {
-    this.#owners[slot] = null;
-    this.#freeSlots[this.#freeCount++] = slot;
+    const owner = this.#slots.giveBack(slot, generation);
+    if (owner !== null) completeSafely(owner, result);
+    else reportUncaught(new Error(`diorite: broken invariant: a completion of slot ${slot}, which is not in flight`));
   }
 
   #afterCompletions(): void {
@@ -383,8 +333,8 @@ export class Ring {
 
   /** Hands all SQEs to the kernel, or as many as it takes. Completes nothing but what the kernel refused. */
   #submit(flags = 0): void {
-    Atomics.store(this.#queues, this.#cqHeadAt, this.#cqHead);
-    Atomics.store(this.#queues, this.#sqTailAt, this.#sqTail);
+    this.#queues.cqHead = this.#cqHead;
+    this.#queues.sqTail = this.#sqTail;
     while (this.#unsubmitted > 0) {
       const taken = this.#native.enter(this.#unsubmitted, 0, flags);
       if (taken <= 0) {
@@ -394,7 +344,7 @@ export class Ring {
       this.#retries = 0;
       this.#unsubmitted -= taken;
     }
-    assert(Atomics.load(this.#queues, this.#sqHeadAt) === this.#sqTail, 'the kernel took what it said it took');
+    assert(this.#queues.sqHead === this.#sqTail, 'the kernel took what it said it took');
   }
 
   #submitFailed(result: number): void {
@@ -416,15 +366,14 @@ export class Ring {
     const first = (this.#sqTail - count) >>> 0;
     const refused: Completable[] = [];
     for (let i = 0; i < count; i++) {
-      const slot = this.#sqes[((first + i) & this.#sqMask) * SQE_WORDS + 8] as number;
-      const owner = this.#owners[slot];
-      assert(owner !== null && owner !== undefined, 'an SQE that was not taken has an owner');
-      this.#release(slot);
+      const at = (first + i) >>> 0;
+      const owner = this.#slots.giveBack(this.#queues.slotOf(at), this.#queues.generationOf(at));
+      assert(owner !== null, 'an SQE that was not taken has an owner');
       refused.push(owner);
     }
     this.#sqTail = first;
     this.#unsubmitted = 0;
-    Atomics.store(this.#queues, this.#sqTailAt, first);
+    this.#queues.sqTail = first;
     for (const owner of refused) completeSafely(owner, result);
     this.#afterCompletions();
   }
@@ -433,11 +382,4 @@ export class Ring {
 /** Linux before 6.0 answers EINVAL. */
 function isCancelResult(result: number): boolean {
   return result === 0 || result === -ENOENT;
-}
-
-/** An offset in bytes, as an index of 32-bit words. */
-function word(offsets: Uint32Array, which: number): number {
-  const offset = offsets[which];
-  assert(offset !== undefined && offset % 4 === 0, 'the offsets of the queues are multiples of four');
-  return offset / 4;
 }
