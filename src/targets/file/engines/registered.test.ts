@@ -1,13 +1,15 @@
 // Registered buffers: what is pinned when, what is never, and that an entry is not taken from a request that waits.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { open } from '../../../index.js';
 import { hostPages } from '../../../memory/pages.js';
 import { Region } from '../../../memory/region.js';
 import { RegisteredBuffers } from './registered.js';
+import { Ring } from './ring.js';
+import { OP_READV, OP_READV_FIXED, OP_WRITEV_FIXED } from './uring-abi.js';
 
 const USES = 512;
 const ENOMEM = -12;
@@ -133,4 +135,46 @@ test('files: bytes are the same before and after, and a region may go while a re
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('vectors within one region: the same bytes from a registered one as before, shuffled, and from two regions', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'diorite-test-'));
+  const { push } = Ring.prototype;
+  const seen = new Set<number>();
+  Ring.prototype.push = function (owner, opcode, ...rest): void {
+    seen.add(opcode);
+    push.call(this, owner, opcode, ...rest);
+  };
+  t.after(() => {
+    Ring.prototype.push = push;
+    rmSync(directory, { recursive: true });
+  });
+  const path = join(directory, 'vectors');
+  const content = Buffer.from(Array.from({ length: 32 * 8192 }, (_, i) => (i >> 13) + i));
+  writeFileSync(path, content);
+  await using file = await open(path, 'r+');
+  using region = new Region(64 * 8192);
+  using other = new Region(8192);
+  // Every other piece, so that no two meet; 5 and 32 have no common factor.
+  const shuffled = Array.from({ length: 32 }, (_, i) => {
+    const at = ((i * 5) % 32) * 16384;
+    return region.bytes.subarray(at, at + 8192);
+  });
+  const across = [...shuffled.slice(0, 31), other.bytes];
+  for (let round = 0; round < 40; round++) {
+    const list = round % 4 === 3 ? across : shuffled;
+    for (const each of list) each.fill(0);
+    assert.equal((await file.readv(list, 0)).bytesRead, content.length);
+    assert.ok(content.equals(Buffer.concat(list)), `round ${round}`);
+    content.fill(round, round * 4096, round * 4096 + 100);
+    for (const [i, each] of list.entries()) each.set(content.subarray(i * 8192, (i + 1) * 8192));
+    assert.equal((await file.writev(list, 0)).bytesWritten, content.length);
+  }
+  assert.ok(readFileSync(path).equals(content));
+  if (file.engine !== 'uring' || (await file.readv(shuffled, 0)).io !== 'direct')
+    return t.skip('needs the ring, direct');
+  assert.ok(seen.has(OP_READV), 'at first, and across regions');
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const fixes = major > 6 || (major === 6 && minor >= 15);
+  assert.deepEqual([seen.has(OP_READV_FIXED), seen.has(OP_WRITEV_FIXED)], [fixes, fixes]);
 });

@@ -113,8 +113,12 @@ export class Ring {
 
   /** Whether the kernel has all of these opcodes, and `cancel`: Linux 6.0. */
   offers(opcodes: readonly number[]): boolean {
+    return this.supports(opcodes) && isCancelResult(this.#native.cancel(NO_SLOT, NO_SLOT));
+  }
+
+  supports(opcodes: readonly number[]): boolean {
     const probe = this.#native.probe();
-    return opcodes.every((opcode) => probe[opcode] === 1) && isCancelResult(this.#native.cancel(NO_SLOT, NO_SLOT));
+    return opcodes.every((opcode) => probe[opcode] === 1);
   }
 
   /**

@@ -28,6 +28,9 @@ export const OP_FALLOCATE = 17;
 export const OP_READ = 22;
 export const OP_WRITE = 23;
 export const OP_FADVISE = 24;
+/** Linux 6.15: vectors within one registered buffer. */
+export const OP_READV_FIXED = 60;
+export const OP_WRITEV_FIXED = 61;
 
 export const FSYNC_DATASYNC = 1;
 /** SYNC_FILE_RANGE_WAIT_BEFORE | _WRITE | _WAIT_AFTER. */

@@ -2,9 +2,10 @@
 import { constants } from 'node:os';
 import { assert } from '../../../base/assert.js';
 import type { Addon } from '../../../memory/addon.js';
+import type { SegmentList } from '../../../plan/request.js';
 import { resultOf } from './bounded.js';
 import { type Engine, Op, type Operation } from './engine.js';
-import { type AddressOf, IOVEC_BYTES, IOVEC_WORDS, MAX_OPERATION_BYTES, writeIovecs } from './iovecs.js';
+import { type AddressOf, IOVEC_BYTES, IOVEC_WORDS, MAX_OPERATION_BYTES, soleBuffer, writeIovecs } from './iovecs.js';
 import { completeLater } from './later.js';
 import { PoolEngine } from './pool.js';
 import type { RegisteredBuffers } from './registered.js';
@@ -19,10 +20,12 @@ import {
   OP_READ,
   OP_READ_FIXED,
   OP_READV,
+  OP_READV_FIXED,
   OP_SYNC_FILE_RANGE,
   OP_WRITE,
   OP_WRITE_FIXED,
   OP_WRITEV,
+  OP_WRITEV_FIXED,
   SYNC_RANGE_WRITE_AND_WAIT,
 } from './uring-abi.js';
 
@@ -54,6 +57,8 @@ export class UringEngine implements Engine {
   readonly #addressOf: AddressOf;
   readonly #pool: PoolEngine;
   readonly #buffers: RegisteredBuffers;
+  /** Vectors too may name a registered buffer: Linux 6.15. */
+  readonly #fixesVectors: boolean;
   readonly #blocks: (IovecBlock | undefined)[] = [];
   /** Who said full last, and so whom `onceDrained` is about. */
   #poolIsFull = false;
@@ -65,6 +70,7 @@ export class UringEngine implements Engine {
     this.#buffers = buffers;
     this.#pool = new PoolEngine(addon, addressOf);
     this.depth = ring.depth;
+    this.#fixesVectors = ring.supports([OP_READV_FIXED, OP_WRITEV_FIXED]);
   }
 
   get inFlight(): number {
@@ -80,9 +86,9 @@ export class UringEngine implements Engine {
     if (operation.onPool === true) return this.#onPool(operation);
     switch (op) {
       case Op.READ:
-        return this.#move(operation, OP_READ, OP_READ_FIXED, OP_READV);
+        return this.#move(operation, OP_READ, OP_READ_FIXED, OP_READV, OP_READV_FIXED);
       case Op.WRITE:
-        return this.#move(operation, OP_WRITE, OP_WRITE_FIXED, OP_WRITEV);
+        return this.#move(operation, OP_WRITE, OP_WRITE_FIXED, OP_WRITEV, OP_WRITEV_FIXED);
       case Op.FSYNC:
         return this.#push(operation, OP_FSYNC, fd, 0, 0, 0, 0);
       case Op.FDATASYNC:
@@ -107,11 +113,11 @@ export class UringEngine implements Engine {
     else this.ring.onceRoom(callback);
   }
 
-  #move(operation: Operation, single: number, fixed: number, vectored: number): boolean {
+  #move(operation: Operation, single: number, fixed: number, vectored: number, vectoredFixed: number): boolean {
     const { segments, length } = operation;
     assert(length <= MAX_OPERATION_BYTES, 'an operation moves at most what the kernel moves at once');
     const count = segments === null ? 0 : segments.count;
-    if (count > 1) return this.#moveVector(operation, vectored);
+    if (count > 1) return this.#moveVector(operation, vectored, vectoredFixed);
     const { fd, offset, flags } = operation;
     let address = 0;
     let slot = -1;
@@ -135,7 +141,7 @@ export class UringEngine implements Engine {
     return true;
   }
 
-  #moveVector(operation: Operation, vectored: number): boolean {
+  #moveVector(operation: Operation, vectored: number, fixed: number): boolean {
     const { segments } = operation;
     assert(segments !== null && segments.count <= SEGMENTS_MAX, 'at most maxSegments');
     const slot = this.ring.nextSlot();
@@ -149,12 +155,20 @@ export class UringEngine implements Engine {
     const at = (slot % SLOTS_PER_BLOCK) * SLOT_WORDS;
     if (!writeIovecs(block.words, at, segments, this.#addressOf))
       return this.#answer(operation, -constants.errno.EFAULT);
-    const opcode = operation.buffered ? vectored | ASYNC : vectored;
+    const index = this.#indexOf(segments);
+    const opcode = index < 0 ? vectored : fixed;
+    const how = operation.buffered ? opcode | ASYNC : opcode;
     const address = block.address + at * Uint32Array.BYTES_PER_ELEMENT;
     const { fd, offset, length, flags } = operation;
-    const taken = this.#push(operation, opcode, fd, offset, address, segments.count, flags);
-    if (taken && length >= EAGER_BYTES) this.ring.flush();
-    return taken;
+    this.ring.push(operation, how, fd, offset, address, segments.count, flags, index < 0 ? 0 : index);
+    if (length >= EAGER_BYTES) this.ring.flush();
+    return true;
+  }
+
+  /** Of the registered buffer that holds all segments; −1: none does. */
+  #indexOf(segments: SegmentList): number {
+    const buffer = this.#fixesVectors ? soleBuffer(segments) : null;
+    return buffer === null ? -1 : this.#buffers.use(buffer, segments.count).slot;
   }
 
   #push(
