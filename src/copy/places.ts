@@ -17,12 +17,12 @@ const PLACES: PlaceTable = {
     ]);
     return new NfsPlace(nfsConnections, signal);
   },
-  'rados:': async () => {
+  'rados:': async (signal) => {
     const [{ RadosPlace }, { radosConnections }] = await Promise.all([
       import('./rados/rados-place.js'),
       import('../targets/rados/connections.js'),
     ]);
-    return new RadosPlace(radosConnections);
+    return new RadosPlace(radosConnections, signal);
   },
   'fd:': async () => new (await import('./stdio/stdio-place.js')).StdioPlace(),
 };

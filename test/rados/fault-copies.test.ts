@@ -1,8 +1,11 @@
 // Copies while the cluster fails: each ends byte for byte, or in a clear error whose ledger is true and that leaves nothing to be seen.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { DioriteError } from '../../src/base/errors.js';
 import { type CopyProgress, copy, open } from '../../src/index.js';
 import { radosConnections } from '../../src/targets/rados/connections.js';
@@ -180,6 +183,58 @@ describe('a copy ends in a clear error, and leaves nothing that anybody sees', {
     assert.ok(error.extents?.some(({ state }) => state === 'unknown'));
     cluster.osds[0]?.thaw();
     await checkFailed(error, urlOf(cluster, 'file', { ...LAYOUT, timeout: '4' }));
+  });
+
+  it('within seconds of its signal, where the OSD is stopped', async (t) => {
+    if (!(await requireCluster(t))) return;
+    const { cluster, local } = await bench(t, {});
+    const url = urlOf(cluster, 'file', LAYOUT);
+    const controller = new AbortController();
+    const stopped = at(8 * MIB, async () => {
+      cluster.osds[0]?.freeze();
+      // So that it counts as silent, and not as slow.
+      setTimeout(() => controller.abort(), 2500);
+    });
+    const { signal } = controller;
+    const options = { depth: 4, requestBytes: MIB, onProgress: stopped.onProgress, signal };
+    const startMs = performance.now();
+    const error = await failureOf(copy(local, url, options));
+    assert.equal(error.name, 'AbortError');
+    assert.ok(performance.now() - startMs < 20_000);
+    cluster.osds[0]?.thaw();
+    await assert.rejects(open(url), { code: 'ENOENT' });
+  });
+
+  it('though its process is killed: it is a file to nobody, and goes when the name is written again', async (t) => {
+    if (!(await requireCluster(t))) return;
+    const { cluster, local } = await bench(t, {});
+    const url = urlOf(cluster, 'file', LAYOUT);
+    const main = fileURLToPath(new URL('../../../bin/diorite.js', import.meta.url));
+    const child = spawn(process.execPath, [main, 'copy', '-', url], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin.on('error', () => undefined);
+    child.stdin.write(pattern(20 * MIB));
+    const objects = async (): Promise<string[]> =>
+      (await cluster.tool('rados', '-p', 'data', 'ls')).toString().split('\n').filter(Boolean);
+    while ((await objects()).length < 9)
+      await once(child.stdin, 'drain', { signal: AbortSignal.timeout(100) }).catch(() => undefined);
+    child.kill('SIGKILL');
+    await gone;
+    await assert.rejects(open(url), { code: 'ENOENT' });
+    await assert.rejects(cluster.tool('rados', '-p', 'data', '--striper', 'stat', 'file'));
+    // Whoever was killed has it locked for a minute: the administrator need not wait.
+    const error = await failureOf(copy(local, url));
+    assert.equal(error.code, 'EBUSY');
+    assert.match(error.message, new RegExp(`process ${child.pid}`));
+    const first = 'file.0000000000000000';
+    const info = await cluster.tool('rados', '-p', 'data', '--format', 'json', 'lock', 'info', first, 'striper.lock');
+    const { lockers } = JSON.parse(info.toString()) as { lockers: { name: string; cookie: string }[] };
+    for (const { name, cookie } of lockers)
+      await cluster.tool('rados', '-p', 'data', 'lock', 'break', first, 'striper.lock', name, '--lock-cookie', cookie);
+    const small = join(tempDirectory(t), 'small');
+    writeFileSync(small, pattern(1000));
+    await copy(small, url, { verify: true });
+    assert.deepEqual(await objects(), [first], 'nothing is left of what died');
   });
 
   it('by the key that is wrong, the user that is unknown, and what a user may not do; no key is shown', async (t) => {

@@ -4,6 +4,7 @@ import { DioriteError, errors } from '../../base/errors.js';
 import type { File } from '../../handle/file.js';
 import { toFile } from '../../handle/remote-file.js';
 import { named } from '../../targets/net/named.js';
+import { Patience } from '../../targets/net/patience.js';
 import { toStats } from '../../targets/net/remote-stats.js';
 import { systemError } from '../../targets/net/system-error.js';
 import type { RadosConnection, RadosConnections } from '../../targets/rados/connections.js';
@@ -34,21 +35,36 @@ export class RadosPlace implements Place {
   readonly store = 'rados';
   readonly takesStreams = false;
   readonly #connections: RadosConnections;
+  readonly #patience: Patience | null;
   /** Each name keeps its connection until the copy ends: what is opened and closed on the way shares it. */
   readonly #reached: Map<string, Promise<Reached>> = new Map();
   /** What is written and not visible yet, by the name that it is read back under. */
   readonly #unseen: Map<string, () => File> = new Map();
 
-  constructor(connections: RadosConnections) {
+  /** `signal`: of a copy, which waits for no silent cluster any more when it is aborted. */
+  constructor(connections: RadosConnections, signal?: AbortSignal) {
     this.#connections = connections;
+    this.#patience = signal === undefined ? null : new Patience(signal);
+  }
+
+  /** `late`: for what comes when nobody waits for it any more. */
+  #wait<T>(work: () => Promise<T>, late?: (value: T) => unknown): Promise<T> {
+    return this.#patience === null ? work() : this.#patience.wait(work, late);
   }
 
   #reach(name: string): Promise<Reached> {
     const known = this.#reached.get(name);
     if (known !== undefined) return known;
-    const reached = this.#connect(name);
+    const reached = this.#wait(
+      () => this.#connect(name),
+      ({ connection }) => connection.release(),
+    );
     this.#reached.set(name, reached);
     return reached;
+  }
+
+  #named<T>(syscall: string, path: string, work: () => Promise<T>): Promise<T> {
+    return this.#wait(() => named({ syscall, path }, work));
   }
 
   async #connect(name: string): Promise<Reached> {
@@ -66,7 +82,7 @@ export class RadosPlace implements Place {
 
   async #find(name: string): Promise<Found> {
     const { url, pool } = await this.#reach(name);
-    return named({ syscall: 'stat', path: name }, async () => {
+    return this.#named('stat', name, async () => {
       if (url.name === '') throw systemError('EISDIR', `${name} is a pool`);
       const found = await findFile(pool, url.name, url.striped, name);
       if (found === null) throw systemError('ENOENT', `${placeText(pool, url.name)} is not there`);
@@ -86,7 +102,12 @@ export class RadosPlace implements Place {
 
   async open(name: string): Promise<File> {
     const unseen = this.#unseen.get(name);
-    return unseen?.() ?? toFile(await openRadosTarget(this.#connections, name, 'r'), {});
+    if (unseen !== undefined) return unseen();
+    const target = await this.#wait(
+      () => openRadosTarget(this.#connections, name, 'r'),
+      (late) => late.close(),
+    );
+    return toFile(target, {});
   }
 
   async sizeOf(_name: string, _file: Readable, stats: Stats): Promise<number> {
@@ -97,7 +118,7 @@ export class RadosPlace implements Place {
   async resolve(name: string, baseName: string): Promise<Resolved> {
     const path = parseRadosUrl(name).name === '' ? withName(name, baseName) : name;
     const { url, pool } = await this.#reach(path);
-    return named({ syscall: 'copy', path }, async () => {
+    return this.#named('copy', path, async () => {
       const found = await findFile(pool, url.name, url.striped, path);
       if (found?.kind === 'object' && url.striped === null) throw isObject(path);
       const replacing = found?.kind === 'striped' ? NOT_AT_ONCE : undefined;
@@ -111,13 +132,9 @@ export class RadosPlace implements Place {
     const publishing = new RadosPublishing(this.#connections);
     // No URL has a fragment here: nobody else could open it.
     const readBackPath = `${path}#unseen`;
-    const { destination, reader } = await beginRadosFile(
-      publishing,
-      path,
-      stats !== null,
-      readBackPath,
-      source,
-      settings,
+    const { destination, reader } = await this.#wait(
+      () => beginRadosFile(publishing, path, stats !== null, readBackPath, source, settings),
+      (late) => late.destination.discard(),
     );
     this.#unseen.set(readBackPath, reader);
     return destination;
@@ -140,6 +157,7 @@ export class RadosPlace implements Place {
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#reached.values()].map(async (reached) => (await reached).connection.release()));
+    this.#patience?.end();
   }
 }
 

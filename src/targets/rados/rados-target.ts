@@ -12,6 +12,7 @@ import type { Effect, IoMode } from '../../transfer/target.js';
 import { named, namedError } from '../net/named.js';
 import { toBigIntStats, toStats } from '../net/remote-stats.js';
 import { systemError } from '../net/system-error.js';
+import { COURTESY_MS } from '../net/within.js';
 import type { Looked, RadosBody } from './body.js';
 import { Effects } from './effects.js';
 import { attributesOf, factsOf, limitsOf, RADOS_BEST_DEPTH } from './facts.js';
@@ -63,6 +64,8 @@ export class RadosTarget implements FileLike, IoHost {
   #waiting: (() => void)[] = [];
   #closed: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
+  /** When something was heard of it last, or nothing was asked; and whether it has been silent since for too long. */
+  #heardMs: number = performance.now();
   #isSilent = false;
 
   constructor(input: RadosTargetInput) {
@@ -83,7 +86,7 @@ export class RadosTarget implements FileLike, IoHost {
     return this.#size;
   }
 
-  /** The last that was heard of it was nothing, for as long as a request may take. */
+  /** Requests were not answered in time, or were given up when nothing had been heard for long: nobody waits for it again. */
   get isSilent(): boolean {
     return this.#isSilent;
   }
@@ -117,6 +120,7 @@ export class RadosTarget implements FileLike, IoHost {
     const io = this.#idle.pop() ?? new RadosIo(this);
     io.begin(request);
     request.tag = io;
+    if (this.#inFlight === 0) this.#heardMs = performance.now();
     this.#inFlight++;
     const refusal = request.direction === 'write' ? this.#body.refusal(request) : null;
     if (refusal === null) this.#send(io);
@@ -144,6 +148,7 @@ export class RadosTarget implements FileLike, IoHost {
     assert(sent !== null, 'what is answered was sent');
     io.sent = null;
     this.#isSilent = false;
+    this.#heardMs = performance.now();
     const isMissing = result.result < 0 && this.#isHole(request, result);
     if (result.result < 0 && !isMissing) {
       const error = this.#named(request, this.#body.pool.objecter.errorOf(sent, result));
@@ -223,7 +228,8 @@ export class RadosTarget implements FileLike, IoHost {
     io.sent = null;
     const told = this.#named(io.request, error);
     if (unsent) this.#effects.noteUnsent(told);
-    if (error.code === 'ETIMEDOUT') this.#isSilent = true;
+    const isLong = performance.now() - this.#heardMs > COURTESY_MS;
+    if (error.code === 'ETIMEDOUT' || (error.code === 'ECANCELED' && isLong)) this.#isSilent = true;
     io.request.fail(told);
     this.#release(io);
   }
