@@ -162,7 +162,7 @@ export class Objecter {
 
   /** What an OSD's answer below 0 says. */
   errorOf(request: OsdRequest, result: RequestResult): DioriteError {
-    return answerError(this.#nameOf(request), request.steps, result);
+    return answerError(this.#nameOf(request), this.#settings.user, request.steps, result);
   }
 
   #nameOf({ object: { pool, namespace, name } }: OsdRequest): string {

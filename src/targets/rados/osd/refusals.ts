@@ -47,29 +47,29 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EFBIG: 'larger than objects may be (osd_max_object_size)',
   EMSGSIZE: 'more than one request may write (osd_max_write_size)',
   ENAMETOOLONG: 'the name is too long (osd_max_object_name_len)',
-  EACCES: 'this user may not do that in this pool',
-  EPERM: 'this user may not do that in this pool',
   EBLOCKLISTED: 'the cluster has shut this client out',
   EOPNOTSUPP: 'this pool cannot do that: objects of erasure-coded ones are only appended to, at their end',
 };
 
-/** Of one of several steps it is said which one failed. */
+/** Of one of several steps it is said which one failed; `user` asked. */
 export function answerError(
   name: string,
+  user: string,
   steps: readonly Step[],
   { result, steps: ends }: RequestResult,
 ): DioriteError {
   const failed = ends.findIndex((end, i) => end.result < 0 && ((steps[i]?.flags ?? 0) & code.OP_FLAG_FAIL_OK) === 0);
   const which = steps.length > 1 && failed >= 0 ? `step ${failed + 1} of ${steps.length}: ` : '';
-  return resultError(`${name}: ${which}`, result);
+  return resultError(`${name}: ${which}`, result, `client.${user}`);
 }
 
 /** `result`: below 0. */
-export function resultError(before: string, result: number): DioriteError {
+export function resultError(before: string, result: number, who = 'this user'): DioriteError {
   if (result < -ERRNO_MAX) {
     const text = `${before}byte ${-result - ERRNO_MAX} of what was compared is different`;
     return systemError('ECANCELED', text);
   }
   const { code: name } = daemonError(result, '');
+  if (name === 'EPERM' || name === 'EACCES') return daemonError(result, `${before}${who} may not do that in this pool`);
   return daemonError(result, `${before}${MEANINGS[name] ?? `the OSD answers ${result}`}`);
 }
