@@ -71,7 +71,7 @@ describe('an object', { timeout: 280_000 }, () => {
     await run(step.compareXattr('size', COMPARE_GREATER, 9n), step.write(0, ...written('ab')));
     await assert.rejects(run(step.compareExtent(0, ...written('aX')), step.truncate(0)), {
       code: 'ECANCELED',
-      message: 'ECANCELED: data/space/steps: byte 1 of what was compared is different',
+      message: 'ECANCELED: data/space/steps: step 1 of 2: byte 1 of what was compared is different',
     });
     await run(step.compareExtent(0, ...written('abc')));
     const { version } = await run(step.setXattr('n', Buffer.from('1')));
