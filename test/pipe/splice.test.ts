@@ -10,6 +10,7 @@ import { moveFileToPipe, movePipeToFile, movePipeToFiles } from '../../src/targe
 import { assertNoLeaks } from '../support/leaks.js';
 import { hasAddon } from '../support/needs.js';
 import { checkExtents } from '../support/oracle.js';
+import { withSeed } from '../support/random.js';
 import { tempDirectory } from '../support/temp.js';
 import { contentsOf, feed, fileOf, streamOver } from './movers.js';
 import { patternBytes, StepEngine, TestPipe } from './pipes.js';
@@ -212,6 +213,55 @@ describe('a pipe to a file', { skip: !hasAddon() }, () => {
       }
     }
   });
+
+  for (const [name, fault] of [
+    ['EAGAIN', { result: -11 }],
+    ['EINTR', { result: -4 }],
+    ['a step of one byte', { onlyBytes: 1 }],
+  ] as const) {
+    it(`${name} at every step, one after the other: it goes on, and nothing is lost`, async (t) => {
+      for (let at = 1; ; at++) {
+        // Of a read from a pipe of its own, which holds the bytes, EAGAIN is no answer; tee has no shorter way that is right.
+        const applies = (op: Op): boolean => ('onlyBytes' in fault ? op !== Op.TEE : op === Op.SPLICE);
+        const engine = new StepEngine(chooseEngine('auto').engine, ({ op }, step) =>
+          step === at && applies(op) ? fault : undefined,
+        );
+        const bytes = patternBytes(2 * MIB + 20_000, at);
+        const path = join(tempDirectory(t), 'file');
+        const target = await fileOf(t, path, new Uint8Array(0), { fileEngine: engine });
+        const source = streamOver(t, fed(t, { bytes, pipeBytes: MIB }).reads, engine);
+        const moved = await movePipeToFile({ source, target });
+        assert.equal(moved.splicedBytes + moved.stagedBytes, bytes.length);
+        assert.ok(contentsOf(path).equals(bytes), `at ${at}`);
+        assertNoLeaks();
+        if (engine.steps < at) return;
+      }
+    });
+  }
+
+  it('the pipe is made smaller and larger while it is spliced from: nothing is lost', (t) =>
+    withSeed(async (random) => {
+      const bytes = patternBytes(3 * MIB + 77, 2);
+      const pipe = new TestPipe(t, 64 * KIB);
+      void feed(pipe, bytes, () => 4 * KIB, 64 * KIB);
+      const path = join(tempDirectory(t), 'file');
+      const target = await fileOf(t, path, new Uint8Array(0));
+      const source = streamOver(t, pipe.reads);
+      let moving = true;
+      const resize = (): void => {
+        try {
+          if (moving) source.resize(random.pick([64 * KIB, 128 * KIB, MIB]));
+        } catch (error) {
+          assert.ok(error instanceof Error && 'code' in error && error.code === 'EBUSY', 'it holds more just now');
+        }
+        if (moving) setImmediate(resize);
+      };
+      resize();
+      await movePipeToFile({ source, target });
+      moving = false;
+      assert.ok(contentsOf(path).equals(bytes));
+      assertNoLeaks();
+    }));
 
   it('every step moves only a page: more steps, the same bytes', async (t) => {
     const engine = new StepEngine(chooseEngine('auto').engine, ({ op }) =>
