@@ -201,5 +201,6 @@ NAPI_MODULE_INIT() {
   DIORITE_TRY(env, diorite_processes_init(env, exports));
   DIORITE_TRY(env, diorite_crc32c_init(env, exports));
   DIORITE_TRY(env, diorite_sockets_init(env, exports));
+  DIORITE_TRY(env, diorite_librados_init(env, exports));
   return exports;
 }

@@ -71,6 +71,7 @@ napi_status diorite_processes_init(napi_env env, napi_value exports);
 // Adds nothing where the CPU has no instruction for it.
 napi_status diorite_crc32c_init(napi_env env, napi_value exports);
 napi_status diorite_sockets_init(napi_env env, napi_value exports);
+napi_status diorite_librados_init(napi_env env, napi_value exports);
 
 // Frees the job structures that wait for reuse. None is outstanding when the environment goes.
 void diorite_jobs_free(struct diorite_env *state);

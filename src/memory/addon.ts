@@ -76,7 +76,35 @@ export interface Addon {
   socketBytes(fd: number, out: Float64Array): number;
   /** Returns 0 or −errno. `reset`: its port is free at once. Only where nothing of it is in flight. */
   socketClose(fd: number, reset: boolean): number;
+
+  /** Of librados, where it is installed. Throws an Error with `code` (ENOENT) that says why it cannot be used. */
+  radosVersion(): string;
+  /**
+   * `strings`, each with a 0 behind it: the user without `client.`, the configuration file (empty: where Ceph's tools
+   * look), then options and their values. Gives what the other calls take; it is connected once `complete(0)` was called.
+   */
+  radosOpen(strings: Uint8Array, complete: (result: number) => void): NativeRados;
+  /** Nothing is in flight, or it is not answered any more. */
+  radosClose(client: NativeRados, complete: (result: number) => void): void;
+  /**
+   * `strings`: the namespace and the object's name, each with a 0 behind it. `steps`: four numbers each (see
+   * native-steps.ts), whose memory `hold` keeps, as it does the client. `out`: three numbers for each step, written
+   * before `complete(result, version, names)`: its result, its bytes, a time in seconds.
+   */
+  radosOperate(
+    client: NativeRados,
+    pool: number,
+    strings: Uint8Array,
+    writes: boolean,
+    steps: Float64Array,
+    out: Float64Array,
+    hold: object,
+    complete: (result: number, version: bigint, names: Uint8Array | undefined) => void,
+  ): void;
 }
+
+/** A session of librados. */
+export type NativeRados = object & { readonly nativeRados: never };
 
 /** Waits for a descriptor without O_NONBLOCK, which would change it for every process that shares it. */
 export interface NativeWaiter {

@@ -24,6 +24,7 @@ import { NO_OSD } from '../osdmap/placement.js';
 import type { Pool } from '../osdmap/pool.js';
 import { MapKeeper } from './map-keeper.js';
 import type { OsdReply } from './messages.js';
+import type { ObjectStore } from './object-store.js';
 import { OsdLink } from './osd-link.js';
 import { placeText } from './pool-ref.js';
 import { answerError, refusalOf } from './refusals.js';
@@ -35,7 +36,7 @@ export interface ObjecterOptions extends MonClientOptions {
   readonly limits?: Limits | undefined;
 }
 
-export class Objecter {
+export class Objecter implements ObjectStore {
   readonly #settings: ClusterSettings;
   readonly #keeper: MapKeeper;
   readonly #throttle: Throttle;
