@@ -39,7 +39,12 @@ function zeroTerminated(...strings: readonly string[]): Buffer {
   return Buffer.from(strings.map((text) => `${text}\0`).join(''));
 }
 
-function settingsOf({ conf, keyring, user, mon, timeoutMs = TIMEOUT_MS_DEFAULT }: ClusterOptions): Buffer {
+function userOf({ user = USER_DEFAULT }: ClusterOptions): string {
+  return user.replace(/^client\./, '');
+}
+
+function settingsOf(asked: ClusterOptions): Buffer {
+  const { conf, keyring, mon, timeoutMs = TIMEOUT_MS_DEFAULT } = asked;
   const seconds = String(timeoutMs / 1000);
   const options: Record<string, string> = {
     rados_osd_op_timeout: seconds,
@@ -48,13 +53,13 @@ function settingsOf({ conf, keyring, user, mon, timeoutMs = TIMEOUT_MS_DEFAULT }
     ...(keyring === undefined ? {} : { keyring }),
     ...(mon === undefined ? {} : { mon_host: mon }),
   };
-  const name = (user ?? USER_DEFAULT).replace(/^client\./, '');
-  return zeroTerminated(name, conf ?? '', ...Object.entries(options).flat());
+  return zeroTerminated(userOf(asked), conf ?? '', ...Object.entries(options).flat());
 }
 
 export class LibradosStore implements ObjectStore {
   readonly #addon: Addon;
   readonly #client: NativeRados;
+  readonly #user: string;
   #requests = 0;
   #bytes = 0;
   /** What waits for others to end, in order. */
@@ -70,13 +75,14 @@ export class LibradosStore implements ObjectStore {
     const settings = settingsOf(options);
     return await new Promise((resolve, reject) => {
       const client: NativeRados = addon.radosOpen(settings, (result) => {
-        if (result >= 0) resolve(new LibradosStore(addon, client));
+        if (result >= 0) resolve(new LibradosStore(addon, client, userOf(options)));
         else reject(daemonError(result, `librados cannot connect to the cluster: ${result}`));
       });
     });
   }
 
-  private constructor(addon: Addon, client: NativeRados) {
+  private constructor(addon: Addon, client: NativeRados, user: string) {
+    this.#user = user;
     this.#addon = addon;
     this.#client = client;
   }
@@ -112,8 +118,9 @@ export class LibradosStore implements ObjectStore {
         const ends = native.results(names);
         const result = code < 0 ? code : (ends.find((end) => end.result < 0)?.result ?? code);
         const answer = { result, version, steps: ends };
+        const place = [`pool ${pool}`, namespace, name].filter(Boolean).join('/');
         if (result >= 0) resolve(answer);
-        else reject(answerError([`pool ${pool}`, namespace, name].filter(Boolean).join('/'), steps, answer));
+        else reject(answerError(place, this.#user, steps, answer));
       });
     });
   }
