@@ -1,6 +1,5 @@
 // net.Sockets of both kinds to direct files and back, by streams: all of it, ranges, bounded, and nothing in the page cache.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -56,7 +55,8 @@ describe('sockets', () => {
       far.write(randomBytes(3 * MIB), () => near.destroy(new Error('gone')));
       far.on('error', () => {});
       await assert.rejects(piping, { message: 'gone' });
-      if (!stream.closed) await once(stream, 'close'); // what is in flight is awaited
+      // What is in flight is awaited.
+      if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
       for (const { state } of stream.extents) assert.notEqual(state, 'unknown');
       assertNoLeaks();
     });
