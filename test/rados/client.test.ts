@@ -161,6 +161,9 @@ describe('RadosClient', { timeout: 120_000 }, () => {
     await assert.rejects(space.operate('c', [step.assertLocked(lock), step.append('!')]), { code: 'EBUSY' });
     await once(lock.lost, 'abort');
     await assert.rejects(space.breakLock('c', 'mine', locker), { code: 'ENOENT' });
+    await assert.rejects(space.breakLock('c', 'mine', { ...locker, client: 'somebody' }), {
+      code: 'ERR_INVALID_ARG_VALUE',
+    });
     await assert.rejects(space.lock('c', 'mine', { ttlMs: 1 }), { code: 'ERR_OUT_OF_RANGE' });
     const shared = await Promise.all([1, 2].map(() => space.lock('c', 'mine', { exclusive: false })));
     await Promise.all(shared.map((each) => each.release()));

@@ -13,6 +13,7 @@ import * as mon from '../../src/targets/rados/mon/messages.js';
 import type { Authenticator } from '../../src/targets/rados/msgr/authenticator.js';
 import { ENTITY_MON, ENTITY_OSD, Handshake } from '../../src/targets/rados/msgr/handshake.js';
 import * as message from '../../src/targets/rados/msgr/message.js';
+import { readPage } from '../../src/targets/rados/osd/listing.js';
 import { readLockInfo, readLockNames } from '../../src/targets/rados/osd/lock-steps.js';
 import { MapKeeper } from '../../src/targets/rados/osd/map-keeper.js';
 import { BACKOFF_BLOCK, readBackoff, writeBackoff } from '../../src/targets/rados/osd/messages.js';
@@ -122,6 +123,7 @@ class Decoders {
       step.readKeys,
       readLockInfo,
       readLockNames,
+      readPage,
     ];
     readers[round % readers.length]?.(data);
   }

@@ -24,7 +24,7 @@ export interface ListedObject {
 }
 
 /** hobject_t: where a listing stands. */
-interface Cursor {
+export interface Cursor {
   readonly key: string;
   readonly name: string;
   readonly snapshot: bigint;
@@ -67,8 +67,8 @@ function readCursor(reader: DencReader): Cursor {
   return cursor;
 }
 
-/** pg_nls_response_t. */
-function readPage(data: Uint8Array): { objects: ListedObject[]; next: Cursor } {
+/** pg_nls_response_t: of `listObjects`. */
+export function readPage(data: Uint8Array): { objects: ListedObject[]; next: Cursor } {
   const reader = new DencReader(data, 'a list of objects');
   reader.enter('pg_nls_response_t', 1);
   const next = readCursor(reader);

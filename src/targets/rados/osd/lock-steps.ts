@@ -1,4 +1,5 @@
 // Advisory locks of objects: the methods of Ceph's object class `lock`, encoded and decoded (src/cls/lock/cls_lock_ops.h).
+import { errors } from '../../../base/errors.js';
 import { type EntityAddress, readAddress } from '../denc/entity-address.js';
 import { DencReader } from '../denc/reader.js';
 import { DencWriter } from '../denc/writer.js';
@@ -98,8 +99,9 @@ export function unlock({ name, cookie }: LockOwner): Step {
 
 /** Takes it from `client`, as `lockInfo` names it. ENOENT where that does not hold it. */
 export function breakLock(name: string, { client, cookie }: Pick<Locker, 'client' | 'cookie'>): Step {
-  const [kind = '', id = ''] = client.split('.');
-  const type = [...ENTITY_KINDS].find(([, text]) => text === kind)?.[0] ?? 0;
+  const [, kind, id = ''] = /^([a-z]+)\.(\d{1,18})$/.exec(client) ?? [];
+  const type = [...ENTITY_KINDS].find(([, text]) => text === kind)?.[0];
+  if (type === undefined) throw errors.invalidValue('locker.client', "such as 'client.4123'", client);
   const write = (writer: DencWriter): void => {
     writer.string(name);
     writer.u8(type);

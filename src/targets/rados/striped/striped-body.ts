@@ -108,6 +108,7 @@ export class StripedBody implements RadosBody {
   }
 
   async close(): Promise<void> {
-    if (!this.isDraft) await this.#lock?.release();
+    // All that was written is durable: a lock that cannot be let go expires by itself.
+    if (!this.isDraft) await Promise.allSettled([this.#lock?.release()]);
   }
 }
