@@ -78,8 +78,11 @@ function scattered(context: Context): Promise<CaseResult> {
     const all = await measure(context, name, [
       worker('diorite, 1,024 pages', scene, { ...ours, shape: 'pages' }),
       worker('diorite, one buffer', scene, { ...ours, shape: 'whole' }),
+      worker('librados, 1,024 operations in one', scene, { ...ours, shape: 'pages', driver: 'librados' }),
+      worker('librados, one buffer', scene, { ...ours, shape: 'whole', driver: 'librados' }),
     ]);
     const verdicts = [
+      against('≥ 4 × librados with compound operations', all[0], all[2], 4),
       against('≥ 0.8 × one contiguous buffer', all[0], all[1], 0.8),
       await loopVerdict(scene, all.slice(0, 2)),
     ];

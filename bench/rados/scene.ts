@@ -52,8 +52,13 @@ function objectsOf(bytes: number): number {
   return Math.min(OBJECTS_MAX, OBJECT_BYTES_TOTAL / bytes);
 }
 
-async function runWorker({ cluster, seconds }: Scene, what: string, bytes: number, shape = 'whole') {
-  const args = [cluster.confPath, cluster.keyringPath, what, bytes, objectsOf(bytes), seconds, shape].map(String);
+async function runWorker(
+  { cluster, seconds }: Scene,
+  what: string,
+  bytes: number,
+  ...how: readonly string[]
+): Promise<WorkerReport> {
+  const args = [cluster.confPath, cluster.keyringPath, what, bytes, objectsOf(bytes), seconds, ...how].map(String);
   const { stdout } = await runProcess(process.execPath, [WORKER, ...args], false);
   return JSON.parse(stdout) as WorkerReport;
 }
@@ -62,11 +67,13 @@ export interface Ours {
   readonly what: 'write' | 'read' | 'fill';
   readonly bytes: number;
   readonly shape: 'whole' | 'pages';
+  /** Our own unless given. Through librados pieces are compound operations. */
+  readonly driver?: 'objecter' | 'librados';
 }
 
-export function worker(name: string, scene: Scene, { what, bytes, shape }: Ours): Contender {
+export function worker(name: string, scene: Scene, { what, bytes, shape, driver = 'objecter' }: Ours): Contender {
   const measure = async (): Promise<Sample> => {
-    const { seconds, moved, cpuSeconds, peakMib, loopMs } = await runWorker(scene, what, bytes, shape);
+    const { seconds, moved, cpuSeconds, peakMib, loopMs } = await runWorker(scene, what, bytes, shape, driver);
     const extras = { [CPU]: (cpuSeconds * 1000 * GIB) / (moved * bytes), [PEAK]: peakMib, [LOOP]: loopMs };
     return { value: (moved * bytes) / seconds / 1e6, extras };
   };

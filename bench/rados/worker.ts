@@ -1,11 +1,13 @@
-// worker CONF KEYRING write|read|fill|connect|idle BYTES OBJECTS SECONDS whole|pages: writes or reads whole objects of BYTES
-// through the objecter for so long, 16 in flight, in a process of its own, and prints what it cost as JSON. fill: writes
+// worker CONF KEYRING write|read|fill|connect|idle BYTES OBJECTS SECONDS whole|pages objecter|librados: writes or reads whole
+// objects of BYTES for so long, 16 in flight, in a process of its own, and prints what it cost as JSON. fill: writes
 // each object once. connect: from nothing to the first byte of an object.
 import { randomFillSync } from 'node:crypto';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SegmentList } from '../../src/plan/request.js';
 import { readSettings } from '../../src/targets/rados/auth/settings.js';
+import { LibradosStore } from '../../src/targets/rados/librados/librados-store.js';
+import type { ObjectStore } from '../../src/targets/rados/osd/object-store.js';
 import { Objecter } from '../../src/targets/rados/osd/objecter.js';
 import { read, type Step, write } from '../../src/targets/rados/osd/step.js';
 import { Random } from '../random.js';
@@ -39,14 +41,14 @@ function segmentsOf(bytes: number, shape: string, seed: number): SegmentList {
 }
 
 class Mover {
-  readonly #objecter: Objecter;
+  readonly #store: ObjectStore;
   readonly #pool: number;
   readonly #what: string;
   readonly #slots: readonly SegmentList[];
 
-  constructor(objecter: Objecter, what: string, slots: readonly SegmentList[]) {
-    this.#objecter = objecter;
-    this.#pool = objecter.map.poolNamed(POOL)?.id ?? -1;
+  constructor(store: ObjectStore, pool: number, what: string, slots: readonly SegmentList[]) {
+    this.#store = store;
+    this.#pool = pool;
     this.#what = what;
     this.#slots = slots;
   }
@@ -57,7 +59,7 @@ class Mover {
     const loop = async (slot: SegmentList): Promise<void> => {
       while (!isDone(begun)) {
         const object = { pool: this.#pool, namespace: '', name: `${prefix}-${begun++ % objects}` };
-        await this.#objecter.execute(object, [this.#step(slot, bytes)]);
+        await this.#store.execute(object, [this.#step(slot, bytes)]);
       }
     };
     await Promise.all(this.#slots.map(loop));
@@ -75,16 +77,16 @@ function until(seconds: number): () => boolean {
 }
 
 /** Moves objects, and says how many: warm before it counts. */
-async function carryOut(objecter: Objecter): Promise<number> {
+async function carryOut(store: ObjectStore, pool: number): Promise<number> {
   const slots = Array.from({ length: IN_FLIGHT }, (_, i) => segmentsOf(bytes, shape, i + 1));
   const prefix = `object-${bytes}`;
   if (what === 'fill')
-    return await new Mover(objecter, 'write', slots).move(prefix, bytes, objects, (begun) => begun >= objects);
+    return await new Mover(store, pool, 'write', slots).move(prefix, bytes, objects, (begun) => begun >= objects);
   const small = slots.map((_, i) => segmentsOf(WARM_BYTES, 'whole', i));
   const enough = (begun: number): boolean => begun >= WARM_REQUESTS;
-  await new Mover(objecter, 'write', small).move('warm', WARM_BYTES, IN_FLIGHT, (begun) => begun >= IN_FLIGHT);
-  await new Mover(objecter, what, small).move('warm', WARM_BYTES, IN_FLIGHT, enough);
-  const mover = new Mover(objecter, what, slots);
+  await new Mover(store, pool, 'write', small).move('warm', WARM_BYTES, IN_FLIGHT, (begun) => begun >= IN_FLIGHT);
+  await new Mover(store, pool, what, small).move('warm', WARM_BYTES, IN_FLIGHT, enough);
+  const mover = new Mover(store, pool, what, slots);
   await mover.move(prefix, bytes, objects, until(WARM_SECONDS));
   begin();
   return await mover.move(prefix, bytes, objects, until(seconds));
@@ -103,7 +105,7 @@ function begin(): void {
 
 const [conf = '', keyring = '', what = '', ...rest] = process.argv.slice(2);
 const [bytes = 0, objects = 1, seconds = 1] = rest.slice(0, 3).map(Number);
-const shape = rest[3] ?? 'whole';
+const [shape = 'whole', driver = 'objecter'] = rest.slice(3);
 let moved = 0;
 if (what === 'idle') {
   begin();
@@ -111,10 +113,15 @@ if (what === 'idle') {
 } else {
   begin();
   const objecter = await Objecter.connect(await readSettings({ conf, keyring }));
+  const pool = objecter.map.poolNamed(POOL)?.id ?? -1;
   if (what === 'connect') {
-    const mover = new Mover(objecter, 'read', [segmentsOf(1, 'whole', 1)]);
+    const mover = new Mover(objecter, pool, 'read', [segmentsOf(1, 'whole', 1)]);
     moved = await mover.move(`object-${bytes}`, 1, 1, (begun) => begun > 0);
-  } else moved = await carryOut(objecter);
+  } else if (driver === 'librados') {
+    const store = await LibradosStore.connect({ conf, keyring });
+    moved = await carryOut(store, pool);
+    await store.close();
+  } else moved = await carryOut(objecter, pool);
   await objecter.close();
 }
 const elapsed = (performance.now() - started) / 1000;
