@@ -71,8 +71,9 @@ export class Awaited implements SingleOwner {
     const bytes = length ?? memory.byteLength - from;
     if (!isIndex(bytes) || from + bytes > memory.byteLength || !isIndex(position + bytes)) return null;
     const single = takeSingle();
-    const [target, direction, byteOffset] = [this.#target, this.#direction, memory.byteOffset + from];
-    if (single.begin(this, target, direction, position, memory.buffer, byteOffset, bytes, options) !== 'begun') {
+    const target = this.#target;
+    const byteOffset = memory.byteOffset + from;
+    if (single.begin(this, target, this.#direction, position, memory.buffer, byteOffset, bytes, options) !== 'begun') {
       single.recycle();
       return null;
     }

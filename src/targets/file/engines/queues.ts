@@ -83,11 +83,9 @@ export class Queues {
     fd: number,
     offset: number,
     address: number,
+    addressHigh: number,
     length: number,
     opFlags: number,
-    slot: number,
-    generation: number,
-    bufferIndex: number,
   ): void {
     const sqes = this.#sqes;
     const at = (position & this.#sqMask) * SQE_WORDS;
@@ -96,9 +94,14 @@ export class Queues {
     sqes[at + 2] = offset;
     sqes[at + 3] = Math.floor(offset / TWO_32);
     sqes[at + 4] = address;
-    sqes[at + 5] = Math.floor(address / TWO_32);
+    sqes[at + 5] = addressHigh;
     sqes[at + 6] = length;
     sqes[at + 7] = opFlags;
+  }
+
+  writeOwner(position: number, slot: number, generation: number, bufferIndex: number): void {
+    const sqes = this.#sqes;
+    const at = (position & this.#sqMask) * SQE_WORDS;
     sqes[at + SQE_SLOT] = slot;
     sqes[at + 9] = generation;
     sqes[at + 10] = bufferIndex;

@@ -25,6 +25,8 @@ import { Slots } from './slots.js';
 import { SUBMISSION, SUBMIT_MANY_PROMPT, type Submission } from './submission.js';
 import { ENTER_GETEVENTS, OP_NOP } from './uring-abi.js';
 
+const TWO_32 = 2 ** 32;
+
 /** One turn of the event loop reaps at most this many, and for at most this long. */
 const REAP_MAX = 256;
 const REAP_BUDGET_MS = 5;
@@ -153,7 +155,11 @@ export class Ring {
     this.#room.add(callback);
   }
 
-  /** Takes the slot that `nextSlot` named. Offsets and addresses are 0 … 2^53−1 (offset −1: the file's own position). */
+  /**
+   * Takes the slot that `nextSlot` named. Offsets and addresses are 0 … 2^53−1 (offset −1: the file's own position). Who
+   * gives the upper word of the address by itself may give the lower one as any integer of those bits: what fits 32 bits
+   * is passed on without an object for it.
+   */
   push(
     owner: Completable,
     opcodeAndFlags: number,
@@ -163,12 +169,14 @@ export class Ring {
     length: number,
     opFlags: number,
     bufferIndex = 0,
+    addressHigh: number = Math.floor(address / TWO_32),
   ): void {
     assert(this.#unsubmitted < this.#native.sqEntries, 'push comes after a nextSlot that had room');
     const slot = this.#slots.take(owner);
     const generation = this.#slots.generationOf(slot);
     const at = this.#sqTail;
-    this.#queues.write(at, opcodeAndFlags, fd, offset, address, length, opFlags, slot, generation, bufferIndex);
+    this.#queues.write(at, opcodeAndFlags, fd, offset, address, addressHigh, length, opFlags);
+    this.#queues.writeOwner(at, slot, generation, bufferIndex);
     this.#sqTail = (at + 1) >>> 0;
     this.#unsubmitted++;
 

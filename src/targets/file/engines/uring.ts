@@ -36,6 +36,7 @@ const SLOTS_PER_BLOCK = 16;
 const SLOT_WORDS = SEGMENTS_MAX * IOVEC_WORDS;
 /** `len` of an SQE is 32 bits. */
 const RANGE_BYTES_MAX = 0xffffffff;
+const TWO_32 = 2 ** 32;
 const ASYNC: number = IOSQE_ASYNC << 8;
 /** A request of this size keeps a device busy longer than an enter takes: it goes at once, while the next is planned. */
 const EAGER_BYTES = 256 * 1024;
@@ -136,7 +137,8 @@ export class UringEngine implements Engine {
     const opcode = slot < 0 ? single : fixed;
     // Buffered I/O copies in the kernel, in our own enter: a worker of the kernel does it instead.
     const how = operation.buffered ? opcode | ASYNC : opcode;
-    this.ring.push(operation, how, fd, offset, address, length, flags, slot < 0 ? 0 : slot);
+    const high = Math.floor(address / TWO_32);
+    this.ring.push(operation, how, fd, offset, address | 0, length, flags, slot < 0 ? 0 : slot, high);
     if (length >= EAGER_BYTES) this.ring.flush();
     return true;
   }
