@@ -33,6 +33,12 @@ export class RangeSet {
       high = Math.max(high, this.#ends[to] ?? high);
       to++;
     }
+    // One for one, as a write over what was written is: nothing is made for it.
+    if (to === from + 1) {
+      this.#starts[from] = low;
+      this.#ends[from] = high;
+      return;
+    }
     this.#starts.splice(from, to - from, low);
     this.#ends.splice(from, to - from, high);
     if (this.#starts.length > this.#max) this.#collapse();
