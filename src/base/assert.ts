@@ -9,8 +9,3 @@ export class AssertionFailure extends Error {
 export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new AssertionFailure(`diorite: broken invariant: ${what}`);
 }
-
-/** For a branch that the types say cannot be reached. */
-export function unreachable(value: never, what: string): never {
-  throw new AssertionFailure(`diorite: broken invariant: ${what}: ${String(value)}`);
-}

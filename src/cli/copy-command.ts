@@ -177,7 +177,7 @@ function endText({ wholeBy }: CopyResult | CopyAllResult): string {
 }
 
 /** What became of each of several destinations; failures are told on standard error as well. */
-export function describeAll(result: CopyAllResult): string {
+function describeAll(result: CopyAllResult): string {
   const { destinations, failed } = result;
   const rows: [string, string][] = [
     [

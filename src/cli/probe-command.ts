@@ -196,7 +196,7 @@ function parts(result: ProbeResult): string[] {
   );
 }
 
-export function describeProbe(result: ProbeResult): string {
+function describeProbe(result: ProbeResult): string {
   const all = parts(result);
   if (result.notes.length > 0) all.push(`${result.notes.join('\n')}\n`);
   return all.join('\n');

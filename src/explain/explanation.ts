@@ -9,11 +9,11 @@ import { describe } from './text.js';
 import type { Vector } from './vectors.js';
 
 /** Requests that text and picture show where nothing else is asked for. */
-export const SHOWN_REQUESTS: number = 8;
+const SHOWN_REQUESTS: number = 8;
 /** Requests that JSON lists at most: a million vectors must not become a gigabyte of text. */
-export const LISTED_REQUESTS_MAX: number = 4096;
+const LISTED_REQUESTS_MAX: number = 4096;
 /** Requests that a picture is drawn of at most: more would be taller than anything shows. */
-export const DRAWN_REQUESTS_MAX: number = 32;
+const DRAWN_REQUESTS_MAX: number = 32;
 
 export interface ExplanationInput {
   readonly plan: Plan;

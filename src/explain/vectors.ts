@@ -9,7 +9,7 @@ export interface Vector {
 }
 
 /** As many 4 KiB vectors as 1 GiB has. */
-export const VECTORS_MAX: number = 2 ** 18;
+const VECTORS_MAX: number = 2 ** 18;
 /** How far the simulated memory may reach: address space is all that it costs. */
 export const MEMORY_BYTES_MAX: number = 4 * 2 ** 30;
 

@@ -20,7 +20,7 @@ export interface TextStyle {
   readonly anchor?: 'start' | 'middle' | 'end';
 }
 
-export const TEXT_SIZE = 14;
+const TEXT_SIZE = 14;
 
 /** [light, dark]: told apart by people who see red or green badly (after Okabe and Ito), and of unlike lightness. */
 const COLOURS: Readonly<Record<Tone | 'ground' | 'grid', readonly [string, string]>> = {

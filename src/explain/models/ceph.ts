@@ -2,7 +2,7 @@
 // Source: Linux 6.x, fs/ceph/file.c (ceph_direct_read_write), net/ceph/striper.c (ceph_calc_file_object_mapping).
 
 /** CEPH_MAX_WRITE_SIZE and CEPH_MAX_READ_SIZE, fs/ceph/super.h: the mount options' default, 64 MiB. */
-export const CEPH_REQUEST_BYTES: number = 64 * 2 ** 20;
+const CEPH_REQUEST_BYTES: number = 64 * 2 ** 20;
 /** The default layout: stripe unit and object of 4 MiB. */
 export const CEPH_STRIPE_UNIT_BYTES: number = 4 * 2 ** 20;
 

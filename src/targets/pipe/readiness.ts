@@ -6,8 +6,6 @@ import type { Direction } from '../../plan/limits.js';
 /** poll(2) and epoll(7) number them alike. */
 export const POLLIN = 0x1;
 export const POLLOUT = 0x4;
-export const POLLERR = 0x8;
-export const POLLHUP = 0x10;
 
 /** Without an event to wait for: asked again after 1, 2, 4 … ms, and no more seldom than this. */
 const PAUSE_MAX_MS = 64;

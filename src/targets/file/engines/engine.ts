@@ -39,8 +39,6 @@ export type Op = (typeof Op)[keyof typeof Op];
 export const RWF_DSYNC = 0x2;
 /** RWF_ATOMIC, linux/fs.h since 6.11: all of this write or none of it, whenever the power fails. */
 export const RWF_ATOMIC = 0x40;
-/** RWF_DONTCACHE, linux/fs.h since 6.14: buffered, and dropped from the page cache once written back. */
-export const RWF_DONTCACHE = 0x80;
 
 /** RWF_NOWAIT, linux/fs.h since 4.14: EAGAIN instead of waiting; EOPNOTSUPP where the file cannot tell. */
 export const RWF_NOWAIT = 0x8;

@@ -2,7 +2,7 @@
 import { XdrError } from '../xdr/reader.js';
 import type { XdrWriter } from '../xdr/writer.js';
 
-export const RECORD_MARK_BYTES = 4;
+const RECORD_MARK_BYTES = 4;
 
 /** In a mark: the record's last fragment. The other 31 bits are the fragment's length. */
 const LAST_FRAGMENT = 0x80000000;

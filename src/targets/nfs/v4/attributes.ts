@@ -37,8 +37,6 @@ export const ENTRY_ATTRIBUTES: Bitmap = STAT_ATTRIBUTES.map((word, i) =>
   i === 0 ? (word | (1 << ATTRIBUTE.RDATTR_ERROR)) >>> 0 : word,
 );
 
-export const FILE_ID_ATTRIBUTES: Bitmap = bitmapOf(ATTRIBUTE.TYPE, ATTRIBUTE.FSID, ATTRIBUTE.FILEID);
-
 export const LIMIT_ATTRIBUTES: Bitmap = bitmapOf(
   ATTRIBUTE.TYPE,
   ATTRIBUTE.LEASE_TIME,

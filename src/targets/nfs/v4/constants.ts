@@ -103,9 +103,6 @@ export const SEQ4_STATUS_EXPIRED_SOME_STATE_REVOKED = 0x0010;
 export const SEQ4_STATUS_ADMIN_STATE_REVOKED = 0x0020;
 export const SEQ4_STATUS_RESTART_RECLAIM_NEEDED = 0x0100;
 
-/** BIND_CONN_TO_SESSION: RFC 8881 §18.34; only the fore channel is used. */
-export const CDFC4_FORE = 1;
-
 /** OPEN: RFC 8881 §18.16. */
 export const OPEN4_SHARE_ACCESS_READ = 1;
 export const OPEN4_SHARE_ACCESS_WRITE = 2;

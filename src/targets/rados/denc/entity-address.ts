@@ -5,7 +5,6 @@ import type { DencReader } from './reader.js';
 import type { DencWriter } from './writer.js';
 
 /** entity_addr_t::type_t in msg/msg_types.h. */
-export const ADDRESS_NONE = 0;
 export const ADDRESS_LEGACY = 1;
 export const ADDRESS_MSGR2 = 2;
 export const ADDRESS_ANY = 3;
@@ -36,8 +35,6 @@ export interface EntityAddress {
   readonly host: string;
   readonly port: number;
 }
-
-export const NO_ADDRESS: EntityAddress = { type: ADDRESS_NONE, nonce: 0, host: '', port: 0 };
 
 /** One address, of either form. */
 export function readAddress(reader: DencReader): EntityAddress {

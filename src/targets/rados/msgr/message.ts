@@ -8,7 +8,6 @@ export const MESSAGE_HEADER_BYTES = 41;
 /** include/msgr.h and messages/. */
 export const MSG_MON_MAP = 4;
 export const MSG_MON_SUBSCRIBE = 15;
-export const MSG_MON_SUBSCRIBE_ACK = 16;
 export const MSG_AUTH = 17;
 export const MSG_AUTH_REPLY = 18;
 export const MSG_MON_GET_VERSION = 19;
@@ -16,7 +15,6 @@ export const MSG_MON_GET_VERSION_REPLY = 20;
 export const MSG_OSD_MAP = 41;
 export const MSG_OSD_OP = 42;
 export const MSG_OSD_OP_REPLY = 43;
-export const MSG_WATCH_NOTIFY = 44;
 export const MSG_MON_COMMAND = 50;
 export const MSG_MON_COMMAND_ACK = 51;
 export const MSG_OSD_BACKOFF = 61;
