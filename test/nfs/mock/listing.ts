@@ -23,7 +23,7 @@ export function dots(directory: Node): readonly Entry[] {
  */
 export function listDirectory(
   world: World,
-  entries: readonly Entry[],
+  entries: Iterable<Entry>,
   directory: Node,
   from: { readonly cookie: bigint; readonly verifier: bigint },
   roomBytes: number,
@@ -32,14 +32,16 @@ export function listDirectory(
   const { strictCookies, entriesMax } = world.settings;
   const verifier = strictCookies ? directory.change : 0n;
   if (from.cookie !== 0n && from.verifier !== verifier) fail(strictCookies ? STATUS.BAD_COOKIE : STATUS.NOT_SAME);
-  const rest = entries.filter((entry) => entry.cookie > from.cookie);
   const taken: Entry[] = [];
   let room = roomBytes;
-  for (const entry of rest) {
+  for (const entry of entries) {
+    if (entry.cookie <= from.cookie) continue;
     room -= bytesOf(entry);
-    if (room < 0 || taken.length === entriesMax) break;
+    if (room < 0 || taken.length === entriesMax) {
+      if (taken.length === 0) fail(STATUS.TOOSMALL);
+      return { entries: taken, verifier, end: false };
+    }
     taken.push(entry);
   }
-  if (taken.length === 0 && rest.length > 0) fail(STATUS.TOOSMALL);
-  return { entries: taken, verifier, end: taken.length === rest.length };
+  return { entries: taken, verifier, end: true };
 }

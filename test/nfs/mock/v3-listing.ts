@@ -3,7 +3,7 @@ import type { XdrReader } from '../../../src/targets/nfs/xdr/reader.js';
 import type { XdrWriter } from '../../../src/targets/nfs/xdr/writer.js';
 import { paddingOf } from '../../../src/targets/nfs/xdr/writer.js';
 import { dots, type Listing, listDirectory } from './listing.js';
-import type { Entry } from './tree.js';
+import type { Entry, Node } from './tree.js';
 import { readHandle } from './v3-codec.js';
 import type { Procedure, Subject, V3Context } from './v3-context.js';
 
@@ -18,6 +18,11 @@ function plainBytes({ name }: Entry): number {
   return 4 + 8 + 4 + length + paddingOf(length) + 8;
 }
 
+function* withDots(directory: Node): Generator<Entry> {
+  yield* dots(directory);
+  yield* directory.entries.values();
+}
+
 function list(
   context: V3Context,
   directory: Subject,
@@ -26,8 +31,7 @@ function list(
   bytesOf: (entry: Entry) => number,
 ): Listing {
   const node = context.tree.directory(directory.node);
-  const entries = [...dots(node), ...node.entries.values()];
-  return listDirectory(context.world, entries, node, from, roomBytes - HEAD_BYTES, bytesOf);
+  return listDirectory(context.world, withDots(node), node, from, roomBytes - HEAD_BYTES, bytesOf);
 }
 
 function writeListing(

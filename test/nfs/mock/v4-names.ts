@@ -153,9 +153,15 @@ export function readDir(xdr: XdrReader): Operation {
     ok: (out, compound) => {
       if (from.cookie === 1n || from.cookie === 2n) fail(STATUS.BAD_COOKIE);
       const { directory } = compound;
-      const entries: readonly Entry[] = [...directory.entries.values()];
       const bytesOf = (entry: Entry): number => entryBytes(entry, wanted, compound);
-      const listing = listDirectory(compound.world, entries, directory, from, bytes - LISTING_BYTES, bytesOf);
+      const listing = listDirectory(
+        compound.world,
+        directory.entries.values(),
+        directory,
+        from,
+        bytes - LISTING_BYTES,
+        bytesOf,
+      );
       out.u64(listing.verifier);
       for (const { cookie, name, node } of listing.entries) writeEntry(out, cookie, name, node, wanted, compound);
       out.bool(false);
