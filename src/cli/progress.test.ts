@@ -49,6 +49,14 @@ test('it is drawn at most ten times a second, and taken away', () => {
   assert.equal(written.at(-1), '\r\x1b[K');
 });
 
+test('a terminal that does not know its width has 80 columns', () => {
+  for (const columns of [undefined, 0]) {
+    const written: string[] = [];
+    new ProgressBar({ columns, write: (text) => written.push(text) }, () => 1000).update(HALF);
+    assert.match(written.join(''), /copying .* 50%/);
+  }
+});
+
 test('numbers', () => {
   assert.deepEqual([0, 1, 1023, 1024, 10_230, 1024 ** 2 - 1, 1.5 * GIB].map(formatBytes), [
     '0 bytes',

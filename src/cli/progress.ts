@@ -68,7 +68,9 @@ export class ProgressBar {
     }
     if (now - this.#drawnMs < REDRAW_MS) return;
     this.#drawnMs = now;
-    const line = drawProgress(progress, now - this.#phaseStartedMs, this.#terminal.columns ?? COLUMNS_DEFAULT);
+    // 0: a terminal that does not know (a serial line, script(1) in a job).
+    const columns = this.#terminal.columns || COLUMNS_DEFAULT;
+    const line = drawProgress(progress, now - this.#phaseStartedMs, columns);
     // Back to the first column, the line, and clear what an older, longer one left.
     this.#terminal.write(`\r${line}\x1b[K`);
     this.#shown = true;

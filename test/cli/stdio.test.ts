@@ -158,6 +158,19 @@ test('a terminal is refused with a hint', async (t) => {
   nothingIn(scene);
 });
 
+test('on a terminal progress shows bytes and a rate, and a part of it where the size is said', async (t) => {
+  if (!hasCommand('script')) return t.skip('script (util-linux) is missing');
+  const { OUT, FILE } = setUp(t, 8 * MIB);
+  for (const [options, expected] of [
+    ['', /copying +[\d.]+ (KiB|MiB) +[\d.]+ MB\/s/],
+    ['--size 8M', /copying .*\d+% .* of 8\.00 MiB/],
+  ] as const) {
+    const inner = `cat "$FILE" | "$NODE" "$BIN" copy - "$OUT" --force ${options}`;
+    const { stdout } = await shell('script -qec "$INNER" /dev/null </dev/null', { OUT, FILE, INNER: inner });
+    assert.match(stdout.toString(), expected);
+  }
+});
+
 test('a directory, as input or to go into, is refused: standard input has no name', async (t) => {
   const scene = setUp(t, 10);
   const { directory, OUT } = scene;
