@@ -2,5 +2,6 @@
 import type { Case } from '../harness.js';
 import { crushCase } from '../rados/crush.js';
 import { objectCases } from '../rados/objects.js';
+import { stripedCopyCase } from '../rados/striped-copy.js';
 
-export const radosCases: readonly Case[] = [...objectCases, crushCase];
+export const radosCases: readonly Case[] = [...objectCases, stripedCopyCase, crushCase];
