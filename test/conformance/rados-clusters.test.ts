@@ -51,6 +51,8 @@ for (const { title, options, shape } of KINDS) {
       assert.ok(cluster !== null, 'the cluster was started');
       return cluster;
     };
-    conform(radosSubject(shape, title, running), problem, isPart);
+    const subject = radosSubject(shape, title, running);
+    cleanups.push(() => subject.close());
+    conform(subject, problem, isPart);
   });
 }

@@ -1,6 +1,6 @@
 // Files in a Ceph cluster as subjects of the suite: one object or a striped file, looked at from outside by a client of its own.
 import type { TestContext } from 'node:test';
-import { RadosConnections } from '../../src/targets/rados/connections.js';
+import { type RadosConnection, RadosConnections } from '../../src/targets/rados/connections.js';
 import { openRadosTarget } from '../../src/targets/rados/open.js';
 import type { Objecter } from '../../src/targets/rados/osd/objecter.js';
 import { isError, objectIn, type PoolRef } from '../../src/targets/rados/osd/pool-ref.js';
@@ -60,8 +60,13 @@ class Failing {
 
 let numbers = 0;
 
-/** `cluster`: once it runs. Each file has a name of its own. */
-export function radosSubject(shape: RadosShape, title: string, cluster: () => Cluster): Subject {
+export interface RadosSubject extends Subject {
+  /** Before its cluster ends. */
+  close(): Promise<void>;
+}
+
+/** `cluster`: once it runs. Each file has a name of its own; all share a connection, but for those whose requests fail. */
+export function radosSubject(shape: RadosShape, title: string, cluster: () => Cluster): RadosSubject {
   const properties: Properties = {
     seekable: true,
     knowsSize: true,
@@ -74,10 +79,20 @@ export function radosSubject(shape: RadosShape, title: string, cluster: () => Cl
     publishes: false,
     releases: 'answered',
   };
+  const connections = new RadosConnections();
+  let connecting: Promise<RadosConnection> | null = null;
   return {
     name: `rados: ${shape.name}, ${title}`,
     properties,
-    open: (t, options) => open(t, shape, cluster(), options),
+    async open(t, options) {
+      const name = `file-${++numbers}`;
+      const { pool = 'data' } = shape;
+      const url = urlOf(cluster(), name, { striped: shape.striping === null ? 'no' : 'yes' }, pool);
+      connecting ??= connections.acquire(parseRadosUrl(url).cluster);
+      const outside = new Outside(await (await connecting).poolRef(pool, ''), shape, name);
+      return open(t, outside, url, connections, options);
+    },
+    close: async () => (await connecting)?.release(),
   };
 }
 
@@ -172,19 +187,14 @@ class Outside {
 
 async function open(
   t: TestContext,
-  shape: RadosShape,
-  cluster: Cluster,
+  outside: Outside,
+  url: string,
+  shared: RadosConnections,
   { contents = new Uint8Array(0), fails }: OpenOptions,
 ): Promise<Opened> {
-  const { pool = 'data' } = shape;
-  const name = `file-${++numbers}`;
-  const url = urlOf(cluster, name, { striped: shape.striping === null ? 'no' : 'yes' }, pool);
-  const connection = await new RadosConnections().acquire(parseRadosUrl(url).cluster);
-  t.after(() => connection.release());
-  const outside = new Outside(await connection.poolRef(pool, ''), shape, name);
   await outside.fill(contents);
   const failing = new Failing(fails);
-  const connections = new RadosConnections((objecter) => failing.wrap(objecter));
+  const connections = fails === undefined ? shared : new RadosConnections((objecter) => failing.wrap(objecter));
   const target = await openRadosTarget(connections, url, 'r+', { requestBytes: REQUEST_BYTES });
   t.after(() => target.close());
   return { target, peek: (offset, bytes) => outside.peek(offset, bytes) };

@@ -8,12 +8,14 @@ import { conform } from './suite.js';
 const problem = await clusterProblem();
 const cleanups: (() => void | Promise<void>)[] = [];
 let cluster: Cluster | null = null;
+const subjects = [ONE_OBJECT, STRIPED].map((shape) => radosSubject(shape, 'memstore, no authentication', running));
 
 before(async () => {
   if (problem === null) cluster = await startCluster({ after: (hook) => cleanups.push(hook) }, { auth: 'none' });
 });
 
 after(async () => {
+  for (const subject of subjects) await subject.close();
   for (const cleanup of cleanups) await cleanup();
 });
 
@@ -22,5 +24,4 @@ function running(): Cluster {
   return cluster;
 }
 
-for (const shape of [ONE_OBJECT, STRIPED])
-  conform(radosSubject(shape, 'memstore, no authentication', running), problem);
+for (const subject of subjects) conform(subject, problem);
