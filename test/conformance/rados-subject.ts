@@ -1,11 +1,16 @@
 // Files in a Ceph cluster as subjects of the suite: one object or a striped file, looked at from outside by a client of its own.
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { DioriteError } from '../../src/base/errors.js';
 import { type RadosConnection, RadosConnections } from '../../src/targets/rados/connections.js';
+import { lookAtObject } from '../../src/targets/rados/object-body.js';
 import { openRadosTarget } from '../../src/targets/rados/open.js';
+import { OP_COPY_FROM } from '../../src/targets/rados/osd/codes.js';
 import type { Objecter } from '../../src/targets/rados/osd/objecter.js';
 import { isError, objectIn, type PoolRef } from '../../src/targets/rados/osd/pool-ref.js';
 import type { OsdRequest, RequestResult } from '../../src/targets/rados/osd/request.js';
 import { getXattr, read, readStat, type Step, stat, write, writeFull } from '../../src/targets/rados/osd/step.js';
+import { RadosPublishing } from '../../src/targets/rados/publish.js';
 import { begin, finish } from '../../src/targets/rados/striped/unfinished.js';
 import { parseRadosUrl } from '../../src/targets/rados/url.js';
 import type { Cluster } from '../rados/cluster.js';
@@ -47,14 +52,7 @@ class Failing {
         queueMicrotask(() => request.user.answered(result));
       } else objecter.submit(request);
     };
-    return new Proxy(objecter, {
-      get(_target, key) {
-        if (key === 'submit') return submit;
-        // Private fields are those of the real one.
-        const value: unknown = Reflect.get(objecter, key, objecter);
-        return typeof value === 'function' ? value.bind(objecter) : value;
-      },
-    });
+    return replacing(objecter, 'submit', submit);
   }
 }
 
@@ -63,6 +61,28 @@ let numbers = 0;
 export interface RadosSubject extends Subject {
   /** Before its cluster ends. */
   close(): Promise<void>;
+}
+
+/** What makes one object out of another is refused the second time. */
+function failingSecondCopy(): (objecter: Objecter) => Objecter {
+  let copies = 0;
+  return (objecter) =>
+    replacing(objecter, 'execute', async (object, steps, flags) => {
+      if (steps.some(({ code }) => code === OP_COPY_FROM) && ++copies === 2)
+        throw new DioriteError('EIO: the copy fails for the sake of a test', { code: 'EIO', errno: EIO });
+      return objecter.execute(object, steps, flags);
+    });
+}
+
+function replacing<K extends keyof Objecter>(objecter: Objecter, name: K, value: Objecter[K]): Objecter {
+  return new Proxy(objecter, {
+    get(_target, key) {
+      if (key === name) return value;
+      // Private fields are those of the real one.
+      const found: unknown = Reflect.get(objecter, key, objecter);
+      return typeof found === 'function' ? found.bind(objecter) : found;
+    },
+  });
 }
 
 /** `cluster`: once it runs. Each file has a name of its own; all share a connection, but for those whose requests fail. */
@@ -76,11 +96,36 @@ export function radosSubject(shape: RadosShape, title: string, cluster: () => Cl
     holes: shape.striping !== null,
     layout: shape.striping !== null,
     rewritesEnds: false,
-    publishes: false,
+    // A striped file that is there is not replaced at once: its publishing has tests of its own.
+    publishes: shape.striping === null,
     releases: 'answered',
   };
   const connections = new RadosConnections();
   let connecting: Promise<RadosConnection> | null = null;
+  const store: Subject['store'] = async (t, { failing }) => {
+    const { pool = 'data' } = shape;
+    const prefix = `${++numbers}-`;
+    connecting ??= connections.acquire(parseRadosUrl(urlOf(cluster(), prefix, {}, pool)).cluster);
+    const ref = await (await connecting).poolRef(pool, '');
+    const url = (name: string): string => urlOf(cluster(), prefix + name, { striped: 'no' }, pool);
+    const faulty = failing ? new RadosConnections(failingSecondCopy()) : connections;
+    const files = new RadosPublishing(faulty, { requestBytes: REQUEST_BYTES });
+    t.after(async () => {
+      const names = (await cluster().tool('rados', '-p', pool, 'ls')).toString().split('\n');
+      assert.deepEqual(
+        names.filter((name) => name.startsWith('.')),
+        [],
+        'nothing temporary is left',
+      );
+    });
+    return {
+      publishing: { cannotPublish: files.cannotPublish, begin: (name, options) => files.begin(url(name), options) },
+      async look(name) {
+        if ((await lookAtObject(ref, prefix + name)) === null) return null;
+        return new Outside(ref, shape, prefix + name).peek(0, Number.MAX_SAFE_INTEGER);
+      },
+    };
+  };
   return {
     name: `rados: ${shape.name}, ${title}`,
     properties,
@@ -92,6 +137,7 @@ export function radosSubject(shape: RadosShape, title: string, cluster: () => Cl
       const outside = new Outside(await (await connecting).poolRef(pool, ''), shape, name);
       return open(t, outside, url, connections, options);
     },
+    ...(shape.striping === null ? { store } : {}),
     close: async () => (await connecting)?.release(),
   };
 }
