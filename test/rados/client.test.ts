@@ -1,10 +1,10 @@
 // RadosClient on a real cluster: what it changes Ceph's tools see, what they change it sees, and its errors say where.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { RadosClient, step, stripedObjectName } from '../../src/rados.js';
+import { aborted } from '../support/aborted.js';
 import { type Cleanup, tempDirectory } from '../support/temp.js';
 import { type Cluster, requireCluster, startCluster } from './cluster.js';
 import { pattern } from './object-client.js';
@@ -147,7 +147,7 @@ describe('RadosClient', { timeout: 120_000 }, () => {
     assert.deepEqual(await names(space), ['space/c']);
     assert.deepEqual(await names(space, 'all'), ['/a', '/b', 'space/c']);
 
-    const lock = await space.lock('c', 'mine', { description: 'a test', ttlMs: 300 });
+    const lock = await space.lock('c', 'mine', { description: 'a test', ttlMs: 3_000 });
     const { exclusive, lockers } = await space.lockInfo('c', 'mine');
     const [locker] = lockers;
     assert.ok(exclusive && locker?.description === 'a test' && locker.address.host === '127.0.0.1');
@@ -159,7 +159,7 @@ describe('RadosClient', { timeout: 120_000 }, () => {
     await space.operate('c', [step.assertLocked(lock), step.append('!')]);
     await space.breakLock('c', 'mine', locker);
     await assert.rejects(space.operate('c', [step.assertLocked(lock), step.append('!')]), { code: 'EBUSY' });
-    await once(lock.lost, 'abort');
+    await aborted(lock.lost);
     await assert.rejects(space.breakLock('c', 'mine', locker), { code: 'ENOENT' });
     await assert.rejects(space.breakLock('c', 'mine', { ...locker, client: 'somebody' }), {
       code: 'ERR_INVALID_ARG_VALUE',

@@ -1,6 +1,5 @@
 // Striped files of a real cluster: seen when they are whole, locked while they change, and shared with libradosstriper.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { HeldLock } from '../../src/targets/rados/osd/held-lock.js';
 import { breakLock, lockInfo, lockNames, readLockInfo, readLockNames } from '../../src/targets/rados/osd/lock-steps.js';
@@ -8,6 +7,7 @@ import { objectIn, type PoolRef } from '../../src/targets/rados/osd/pool-ref.js'
 import { remove } from '../../src/targets/rados/osd/step.js';
 import { LOCK_NAME, objectName } from '../../src/targets/rados/striped/layout.js';
 import { growSize, lockFile, readHead, writeHead } from '../../src/targets/rados/striped/striped-file.js';
+import { aborted } from '../support/aborted.js';
 import { requireCluster, startCluster } from './cluster.js';
 import { ObjectClient, pattern } from './object-client.js';
 
@@ -104,7 +104,6 @@ describe('a lock', { timeout: 120_000 }, () => {
 
     // One who dies no longer renews it.
     await client.objecter.close();
-    const closed = once(lock.lost, 'abort');
     let taken: HeldLock | null = null;
     while (taken === null) {
       taken = await again().catch((error: Error) => {
@@ -112,7 +111,7 @@ describe('a lock', { timeout: 120_000 }, () => {
         return null;
       });
     }
-    await closed;
+    await aborted(lock.lost);
     assert.equal(lock.lost.reason.code, 'ERR_DIORITE_CLOSED');
     await taken.release();
   });
@@ -130,18 +129,18 @@ describe('a lock', { timeout: 120_000 }, () => {
     const [locker] = readLockInfo(steps[0]?.data ?? Buffer.alloc(0)).lockers;
     assert.ok(locker);
     await client.objecter.execute(object, [breakLock(LOCK_NAME, locker)]);
-    await once(broken.lost, 'abort');
+    await aborted(broken.lost);
     assert.equal(broken.lost.reason.code, 'ENOENT');
     await broken.release();
 
     const removed = await take();
     await client.objecter.execute(object, [remove()]);
-    await once(removed.lost, 'abort');
+    await aborted(removed.lost);
     await assert.rejects(client.objecter.execute(object, [removed.guard]), { code: /^(ENOENT|EBUSY)$/ });
 
     const late = await take();
     cluster.osds[0]?.freeze();
-    await once(late.lost, 'abort');
+    await aborted(late.lost);
     assert.match(
       late.lost.reason.message,
       /^ETIMEDOUT: the lock striper\.lock of data\/file\.0{16} was not renewed in 3000 ms$/,
