@@ -51,6 +51,26 @@ describe('calls', () => {
     );
   });
 
+  it('that cannot be sent are answered when the others have left, and may close the connection then', async () => {
+    const bench = await ManualClient.connect();
+    const segments = filled([8]);
+    structuredClone(null, { transfer: [segments.buffer[0] as ArrayBuffer] });
+    const gone = payloadCall(segments, 8);
+    gone.onSettled = () => void bench.client.close();
+    const { transport } = bench;
+    let sends = 0;
+    const send = transport.send.bind(transport);
+    transport.send = (parts) => {
+      assert.equal(transport.destroyed, false, 'only a connection sends');
+      sends++;
+      send(parts);
+    };
+    for (const call of [new TestCall(), gone, new TestCall()]) bench.client.call(call);
+    await Promise.resolve();
+    assert.equal(gone.error?.code, 'ERR_DIORITE_DETACHED');
+    assert.deepEqual([sends, transport.destroyed], [1, true]);
+  });
+
   it('carry payload as it lies, and its padding', async () => {
     const bench = await ManualClient.connect();
     const segments = filled([3, 0, 2, 9]);

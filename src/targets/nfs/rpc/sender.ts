@@ -33,6 +33,8 @@ export class Sender {
   /** The heads, and the padding of the payload between. */
   readonly #parts: Uint8Array[] = [];
   readonly #ownReplies: Uint8Array[] = [];
+  /** Of the batch that is made, with why. */
+  readonly #unsendable: [PendingCall, DioriteError][] = [];
   #sending = false;
   /** Whose payload is under way. */
   #owner: PendingCall | null = null;
@@ -70,7 +72,13 @@ export class Sender {
       if (pending === null) break;
       this.#append(pending);
     }
-    if (writer.headBytes === 0) return;
+    if (writer.headBytes > 0) this.#send();
+    // Last: whoever hears of it may end the connection.
+    for (const [pending, error] of this.#unsendable.splice(0)) this.#outbox.unsendable(pending, error);
+  }
+
+  #send(): void {
+    const writer = this.#writer;
     this.#sending = true;
     const parts = this.#parts;
     parts.length = 0;
@@ -94,7 +102,7 @@ export class Sender {
     } catch (error) {
       if (!(error instanceof DioriteError)) throw error;
       writer.truncate(at);
-      this.#outbox.unsendable(pending, error);
+      this.#unsendable.push([pending, error]);
       return;
     }
     endRecord(writer, at);
