@@ -1,6 +1,6 @@
 // A daemon of a Ceph cluster in a test: started, ended, stopped in its tracks, and asked through its own socket.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,6 +9,7 @@ const START_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 60_000;
 const READY_PAUSE_MS = 10;
 const ASK_TIMEOUT_MS = 20_000;
+const FREEZE_TIMEOUT_MS = 10_000;
 
 /** Where tools and daemons look before they look at the file they are told of. */
 const CONFUSING = ['CEPH_CONF', 'CEPH_KEYRING', 'CEPH_ARGS', 'CEPH_LIB'];
@@ -54,6 +55,17 @@ export interface DaemonOptions {
   readonly readiness: { readonly prefix: string; readonly states: readonly string[] };
   /** Called whenever a process begins or ends. */
   readonly noted: () => void;
+}
+/** Whether each of its threads is stopped: the state is the field behind the name, see proc_pid_stat(5). */
+function isFrozen(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+    } catch {
+      return false; // it has ended since: the next look has a list without it
+    }
+  });
 }
 
 export class Daemon {
@@ -154,7 +166,12 @@ export class Daemon {
 
   /** SIGSTOP: its connections stay, and nobody answers. */
   freeze(): void {
-    this.#child?.kill('SIGSTOP');
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGSTOP');
+    // A thread that runs on another processor stops when the signal reaches it, and may answer until then.
+    const endMs = Date.now() + FREEZE_TIMEOUT_MS;
+    while (!isFrozen(pid)) if (Date.now() > endMs) throw new Error(`process ${pid} does not stop`);
   }
 
   thaw(): void {
