@@ -4,7 +4,7 @@ import type { IovIter } from '../iter/iov-iter.js';
 import type { Limits } from '../plan/limits.js';
 import type { StreamHost } from '../streams/host.js';
 import { type ChunkSource, isChunkSource } from '../streams/write-all.js';
-import { errnoError } from '../transfer/errno.js';
+import { EBADF, errnoError } from '../transfer/errno.js';
 import type { FileFacts } from '../transfer/facts.js';
 import type { AtomicTarget, FileLike } from '../transfer/file-like.js';
 import { type TransferOptions, wantsDsync } from '../transfer/options.js';
@@ -49,8 +49,6 @@ export interface FileInput {
   /** O_APPEND: a write goes to the end, and the handle's own position follows it there. */
   readonly appends: boolean;
 }
-
-const EBADF = -9;
 
 /**
  * An open file. Its methods and the event `'close'` take and give what those of Node's FileHandle of the same name take

@@ -1,37 +1,19 @@
 // `diorite copy -`: standard input as a source, between real processes.
 import assert from 'node:assert/strict';
-import { constants, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { constants, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { CopyAllResult, CopyResult } from '../../src/index.js';
 import { hasCommand } from '../support/needs.js';
-import { Random } from '../support/random.js';
 import { withFilesystem } from '../support/root-harness.js';
-import { tempDirectory } from '../support/temp.js';
 import { temporaryFileAppears } from './command.js';
+import { inTo, type Scene, setUp } from './scene.js';
 import { shell, startShell } from './shell.js';
 
 const MIB = 1024 * 1024;
 
-interface Scene {
-  readonly directory: string;
-  readonly bytes: Buffer;
-  readonly FILE: string;
-  readonly OUT: string;
-}
-
-function setUp(t: TestContext, length: number): Scene {
-  const directory = tempDirectory(t);
-  const bytes = Buffer.alloc(length);
-  new Random(length).fill(bytes);
-  const FILE = join(directory, 'file');
-  writeFileSync(FILE, bytes);
-  mkdirSync(join(directory, 'to'));
-  return { directory, bytes, FILE, OUT: join(directory, 'to', 'out') };
-}
-
-function nothingIn({ directory }: Scene): void {
-  assert.deepEqual(readdirSync(join(directory, 'to')), []);
+function nothingIn(scene: Scene): void {
+  assert.deepEqual(inTo(scene), []);
 }
 
 async function resultOf(script: string, variables: Readonly<Record<string, string>>): Promise<CopyResult> {

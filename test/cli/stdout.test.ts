@@ -1,30 +1,12 @@
 // `diorite copy FILE -`: standard output as a destination, between real processes.
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { CopyResult } from '../../src/index.js';
-import { Random } from '../support/random.js';
-import { tempDirectory } from '../support/temp.js';
+import { type Scene, setUp } from './scene.js';
 import { shell } from './shell.js';
 
 const MIB = 1024 * 1024;
-
-interface Scene {
-  readonly bytes: Buffer;
-  readonly FILE: string;
-  readonly OUT: string;
-  readonly ERR: string;
-}
-
-function setUp(t: TestContext, length: number): Scene {
-  const directory = tempDirectory(t);
-  const bytes = Buffer.alloc(length);
-  new Random(length).fill(bytes);
-  const FILE = join(directory, 'file');
-  writeFileSync(FILE, bytes);
-  return { bytes, FILE, OUT: join(directory, 'out'), ERR: join(directory, 'err') };
-}
 
 function variablesOf({ FILE, OUT, ERR }: Scene): Record<string, string> {
   return { FILE, OUT, ERR };

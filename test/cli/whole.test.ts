@@ -1,38 +1,16 @@
 // A source that dies in the middle leaves nothing that looks complete, as far as anybody can know that it died.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type CopyResult, copy } from '../../src/index.js';
 import { loadAddon } from '../../src/memory/addon.js';
-import { Random } from '../support/random.js';
-import { tempDirectory } from '../support/temp.js';
 import { temporaryFileAppears } from './command.js';
+import { inTo, setUp } from './scene.js';
 import { shell, startShell } from './shell.js';
 
 const MIB = 1024 * 1024;
-
-interface Scene {
-  readonly directory: string;
-  readonly bytes: Buffer;
-  readonly FILE: string;
-  readonly OUT: string;
-}
-
-function setUp(t: TestContext, length: number): Scene {
-  const directory = tempDirectory(t);
-  const bytes = Buffer.alloc(length);
-  new Random(length).fill(bytes);
-  const FILE = join(directory, 'file');
-  writeFileSync(FILE, bytes);
-  mkdirSync(join(directory, 'to'));
-  return { directory, bytes, FILE, OUT: join(directory, 'to', 'out') };
-}
-
-function inTo({ directory }: Scene): readonly string[] {
-  return readdirSync(join(directory, 'to'));
-}
 
 /** Whether the kernel tells how processes ended that are not our children: Linux 6.15. */
 function tellsStatus(t: TestContext): boolean {

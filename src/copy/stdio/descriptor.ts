@@ -6,11 +6,10 @@ import { errors } from '../../base/errors.js';
 import { chooseEngine } from '../../targets/file/engines/choose.js';
 import { Op } from '../../targets/file/engines/engine.js';
 import { run } from '../../targets/file/run.js';
-import { errnoError } from '../../transfer/errno.js';
+import { ESPIPE, errnoError } from '../../transfer/errno.js';
 
 const fstatFd = promisify(fstat);
 const NAMES: readonly string[] = ['standard input', 'standard output', 'standard error'];
-const ESPIPE = -29;
 
 /** Of `fd://0`, or `fd:0`. */
 export function descriptorOf(url: string): number {

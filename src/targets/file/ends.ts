@@ -13,6 +13,7 @@ import { alignDown, alignUp } from '../../base/integers.js';
 import { hostPages } from '../../memory/pages.js';
 import { Region } from '../../memory/region.js';
 import { SegmentList } from '../../plan/request.js';
+import { EIO } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { Request } from '../../transfer/request.js';
 import type { Inode } from '../inode/inode.js';
@@ -37,7 +38,6 @@ export interface EndWriterInput {
 
 /** Pages of ends that wait for sync or close; past it, all are written back around. */
 const DIRTY_RANGES_MAX = 1024;
-const EIO = -5;
 
 export class EndWriter {
   readonly #input: EndWriterInput;

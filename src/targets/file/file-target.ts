@@ -5,7 +5,7 @@ import { assert } from '../../base/assert.js';
 import { DioriteError, errors } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
 import type { Direction, Limits } from '../../plan/limits.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EINVAL, EIO, errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { FileLike, IoOption } from '../../transfer/file-like.js';
 import type { Pace } from '../../transfer/pace.js';
@@ -44,8 +44,6 @@ export interface FileTargetInput {
 /** Errors after which the bytes are certainly as they were: the descriptor was refused before anything was looked at. */
 const NO_EFFECT = new Set<string>(['EBADF', 'ESPIPE', 'ERR_DIORITE_DETACHED']);
 const RETRY = new Set(['EAGAIN', 'EINTR']);
-const EINVAL = -22;
-const EIO = -5;
 const DEPTH_BEST = 32;
 
 const fstatFd = promisify(fstat);

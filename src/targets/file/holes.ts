@@ -1,6 +1,6 @@
 // Holes of files: where data may be (SEEK_DATA, SEEK_HOLE), space given back, and ranges that read as zeros.
 import { type DioriteError, errors } from '../../base/errors.js';
-import { errnoError } from '../../transfer/errno.js';
+import { ENXIO, errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { FileSpace } from '../../transfer/file-like.js';
 import type { DataRange } from '../../transfer/target.js';
@@ -11,7 +11,6 @@ import { run } from './run.js';
 /** linux/falloc.h: FALLOC_FL_KEEP_SIZE with FALLOC_FL_PUNCH_HOLE and FALLOC_FL_ZERO_RANGE. */
 const PUNCH_HOLE = 0x1 | 0x2;
 const ZERO_RANGE = 0x1 | 0x10;
-const ENXIO = -6;
 const CANNOT = new Set(['EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'ENOTTY']);
 
 interface Changing {

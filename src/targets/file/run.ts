@@ -1,5 +1,6 @@
 // One operation as a promise: for what is not on the hot path (sync, hole maps, ends that are rewritten).
 import type { SegmentList } from '../../plan/request.js';
+import { EAGAIN, EINTR } from '../../transfer/errno.js';
 import type { Engine, Op, Operation } from './engines/engine.js';
 
 export interface Command {
@@ -15,8 +16,6 @@ export interface Command {
 
 /** EINTR, and EAGAIN on file systems that give it without being asked, mean: nothing happened, again. Bounded. */
 const ATTEMPTS_MAX = 32;
-const EINTR = -4;
-const EAGAIN = -11;
 
 /** Hands the operation to the engine now, or as soon as it has room. */
 export function submitWhenRoom(engine: Engine, operation: Operation): void {

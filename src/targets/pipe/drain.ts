@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
 import { IovIter } from '../../iter/iov-iter.js';
 import type { Lease } from '../../memory/pool.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EAGAIN, EINVAL, errnoError } from '../../transfer/errno.js';
 import { tellProgress } from '../../transfer/progress.js';
 import { startTransfer } from '../../transfer/transfer.js';
 import { Op } from '../file/engines/engine.js';
@@ -19,7 +19,7 @@ import { CELL_BYTES, Cell, nameOf } from './cell.js';
 import type { PipeTarget } from './pipe-target.js';
 import { isReady, POLLIN, POLLOUT } from './readiness.js';
 import type { Route } from './route.js';
-import { EAGAIN, EINVAL, emptyCell, isRefusal, leaseOf, spliceSome, teeCell } from './steps.js';
+import { emptyCell, isRefusal, leaseOf, spliceSome, teeCell } from './steps.js';
 
 /** Units on their way. Each holds a thread of libuv's pool, which has four, while a disk works on it. */
 const UNITS_MAX = 3;

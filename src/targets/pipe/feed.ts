@@ -10,7 +10,7 @@ import { DioriteError } from '../../base/errors.js';
 import { alignDown, alignUp } from '../../base/integers.js';
 import { IovIter } from '../../iter/iov-iter.js';
 import type { Lease } from '../../memory/pool.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EINVAL, errnoError } from '../../transfer/errno.js';
 import { tellProgress } from '../../transfer/progress.js';
 import type { Target } from '../../transfer/target.js';
 import { startTransfer } from '../../transfer/transfer.js';
@@ -20,7 +20,7 @@ import { endProblem } from './ends.js';
 import { letOut } from './outlet.js';
 import type { PipeTarget } from './pipe-target.js';
 import type { MoveResult } from './splice.js';
-import { EINVAL, emptyCell, isRefusal, leaseOf } from './steps.js';
+import { emptyCell, isRefusal, leaseOf } from './steps.js';
 
 /** Units read ahead. Each holds a thread of libuv's pool, which has four, while a disk works on it. */
 const UNITS_MAX = 3;

@@ -3,15 +3,14 @@ import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Region } from '../../memory/region.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EAGAIN, errnoError } from '../../transfer/errno.js';
 import { Op } from '../file/engines/engine.js';
 import { Attempts } from './attempts.js';
 import type { PipeTarget } from './pipe-target.js';
+import { SPLICE_F_NONBLOCK } from './steps.js';
 
 /** splice(2). */
-const SPLICE_F_NONBLOCK = 0x2;
 const SPLICE_F_GIFT = 0x8;
-const EAGAIN = -11;
 const TWO_32 = 2 ** 32;
 
 /** Puts what lies behind the first `at` bytes into the pipe, or some of it: a count, or −errno. */

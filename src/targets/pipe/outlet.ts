@@ -1,10 +1,10 @@
 // Out of a cell and into a stream that takes pages, as it takes them.
 import { errors } from '../../base/errors.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EAGAIN, EINVAL, errnoError } from '../../transfer/errno.js';
 import { Attempts } from './attempts.js';
 import { type Cell, nameOf } from './cell.js';
 import type { PipeTarget } from './pipe-target.js';
-import { EAGAIN, EINVAL, isRefusal, spliceSome } from './steps.js';
+import { isRefusal, spliceSome } from './steps.js';
 
 /**
  * Lets the first `bytes` of the cell out, in order, and waits where the sink is full; `moved` is told of each step. Null:

@@ -8,7 +8,7 @@ import { loadAddon } from '../../memory/addon.js';
 import type { Region } from '../../memory/region.js';
 import type { Direction, Limits } from '../../plan/limits.js';
 import { onAbort } from '../../transfer/abort.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EINVAL, errnoError } from '../../transfer/errno.js';
 import type { FileFacts } from '../../transfer/facts.js';
 import type { FileLike } from '../../transfer/file-like.js';
 import type { Request } from '../../transfer/request.js';
@@ -45,7 +45,6 @@ export interface OverOptions {
 /** Errors after which no byte of the request was taken, and none was given. */
 const NO_EFFECT = new Set(['EBADF', 'EPIPE', 'ESPIPE', 'ECANCELED', 'ERR_DIORITE_DETACHED', 'ERR_DIORITE_NO_PROGRESS']);
 const RETRY = new Set(['EAGAIN', 'EINTR']);
-const EINVAL = -22;
 
 const fstatFd = promisify(fstat);
 const ftruncateFd = promisify(ftruncate);

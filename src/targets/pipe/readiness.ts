@@ -2,6 +2,7 @@
 import { assert } from '../../base/assert.js';
 import { loadAddon, type NativeWaiter } from '../../memory/addon.js';
 import type { Direction } from '../../plan/limits.js';
+import { EPERM } from '../../transfer/errno.js';
 
 /** poll(2) and epoll(7) number them alike. */
 export const POLLIN = 0x1;
@@ -9,8 +10,6 @@ export const POLLOUT = 0x4;
 
 /** Without an event to wait for: asked again after 1, 2, 4 … ms, and no more seldom than this. */
 const PAUSE_MAX_MS = 64;
-/** epoll_ctl(2): the kind of file is always ready. */
-const EPERM = -1;
 
 /** Whether it is ready now. Takes no lock of a pipe, so that it never waits for its users. */
 export function isReady(fd: number, event: number): boolean {
@@ -88,6 +87,7 @@ export class Readiness {
     if (this.#waiter === null) return 'unknown';
     const result = this.#waiter.arm(this.#events);
     if (result === 0) return 'waits';
+    // epoll_ctl(2): this kind of file is always ready.
     return result === EPERM ? 'ready' : 'unknown';
   }
 }

@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.js';
 import { DioriteError, errors } from '../../base/errors.js';
 import { IovIter } from '../../iter/iov-iter.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EAGAIN, EINVAL, errnoError } from '../../transfer/errno.js';
 import { startTransfer } from '../../transfer/transfer.js';
 import { Attempts } from './attempts.js';
 import { CELL_BYTES, Cell, nameOf } from './cell.js';
@@ -14,7 +14,7 @@ import { letOut } from './outlet.js';
 import type { PipeTarget } from './pipe-target.js';
 import { isReady, POLLIN, POLLOUT } from './readiness.js';
 import type { Spliced } from './splice.js';
-import { EAGAIN, EINVAL, emptyCell, isRefusal, leaseOf, spliceSome, teeCell } from './steps.js';
+import { emptyCell, isRefusal, leaseOf, spliceSome, teeCell } from './steps.js';
 
 export interface RelayInput {
   readonly source: PipeTarget;

@@ -3,7 +3,7 @@ import { assert } from '../../base/assert.js';
 import { DioriteError, type Extent } from '../../base/errors.js';
 import { alignDown, PAGE_SIZE } from '../../base/integers.js';
 import { IovIter } from '../../iter/iov-iter.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EINVAL, errnoError } from '../../transfer/errno.js';
 import { Ledger } from '../../transfer/ledger.js';
 import type { Target } from '../../transfer/target.js';
 import { startTransfer } from '../../transfer/transfer.js';
@@ -12,7 +12,7 @@ import { FileTarget } from '../file/file-target.js';
 import { Attempts } from './attempts.js';
 import { type Cell, nameOf } from './cell.js';
 import { checksPages, uncheckedProblem } from './checked.js';
-import { EINVAL, emptyCell, isRefusal, leaseOf } from './steps.js';
+import { emptyCell, isRefusal, leaseOf } from './steps.js';
 
 export interface Destination {
   readonly target: Target;

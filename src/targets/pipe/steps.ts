@@ -4,23 +4,17 @@ import { errors } from '../../base/errors.js';
 import type { Lease } from '../../memory/pool.js';
 import { SegmentList } from '../../plan/request.js';
 import { onAbort } from '../../transfer/abort.js';
-import { errnoError } from '../../transfer/errno.js';
+import { EACCES, EINTR, ENOSYS, EPERM, errnoError } from '../../transfer/errno.js';
 import { stagingPool } from '../../transfer/staging.js';
 import { type Engine, Op } from '../file/engines/engine.js';
 import { run, runOnce } from '../file/run.js';
 import type { Cell } from './cell.js';
 
 /** splice(2): SPLICE_F_NONBLOCK. */
-const SPLICE_F_NONBLOCK = 0x2;
+export const SPLICE_F_NONBLOCK = 0x2;
 
-export const EAGAIN = -11;
-export const EINVAL = -22;
-const EINTR = -4;
 /** Of a call that a signal interrupted before it did anything. */
 const ATTEMPTS_MAX = 32;
-const EPERM = -1;
-const EACCES = -13;
-const ENOSYS = -38;
 
 /** Splicing itself is refused: by a filter (hardened hosts), by a module, or by a kernel without it. Nothing moved. */
 export function isRefusal(result: number): boolean {

@@ -13,6 +13,7 @@ import { assert } from '../../base/assert.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Direction } from '../../plan/limits.js';
 import type { SegmentList } from '../../plan/request.js';
+import { EAGAIN, ECANCELED, EINTR, EOPNOTSUPP } from '../../transfer/errno.js';
 import type { Request } from '../../transfer/request.js';
 import { type Engine, Op, type Operation, RWF_NOWAIT } from '../file/engines/engine.js';
 import { submitWhenRoom } from '../file/run.js';
@@ -23,11 +24,6 @@ const { O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /** What a finished request is told beyond the kernel's own errors: the side says ready, and nothing moves. */
 export const NO_PROGRESS: number = Number.NEGATIVE_INFINITY;
-
-export const ECANCELED = -125;
-const EAGAIN = -11;
-const EINTR = -4;
-const EOPNOTSUPP = -95;
 
 type Manner =
   /** RWF_NOWAIT. */
