@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { type CrushMap, ITEM_NONE, WEIGHT_ONE } from '../../src/targets/rados/crush/crush-map.js';
 import { readCrushMap } from '../../src/targets/rados/crush/decode.js';
 import { hash2, hash3 } from '../../src/targets/rados/crush/hash.js';
-import { logarithms } from '../../src/targets/rados/crush/ln.js';
+import { logarithm } from '../../src/targets/rados/crush/ln.js';
 import { CrushMapper } from '../../src/targets/rados/crush/mapper.js';
 import { DencReader } from '../../src/targets/rados/denc/reader.js';
 import { Prng } from '../../src/targets/sim/prng.js';
@@ -118,11 +118,11 @@ describe("CRUSH's arithmetic", () => {
   });
 
   it('has logarithms that fall to zero', () => {
-    const table = logarithms();
-    assert.equal(table[0], 2 ** 48);
-    assert.equal(table[0xffff], 2 ** 28);
-    assert.equal(table[1], 2 ** 48 - 2 ** 44);
+    assert.equal(logarithm(0), 2 ** 48);
+    assert.equal(logarithm(0xffff), 2 ** 28);
+    assert.equal(logarithm(1), 2 ** 48 - 2 ** 44);
+    assert.equal(logarithm(1), 2 ** 48 - 2 ** 44, 'the second time as well');
     // Not strictly: the table's low part is what it is.
-    for (let u = 256; u < 2 ** 16; u += 256) assert.ok((table[u] ?? 0) < (table[u - 256] ?? 0));
+    for (let u = 256; u < 2 ** 16; u += 256) assert.ok(logarithm(u) < logarithm(u - 256));
   });
 });

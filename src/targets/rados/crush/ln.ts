@@ -71,15 +71,25 @@ function distance(u: number, low: readonly number[]): number {
   return TWO_TO_48 - ((15 - shift) * TWO_TO_44 + Math.floor(fraction / 16));
 }
 
-let distances: Float64Array | null = null;
+/** By u; 0, which none of them is: not asked for yet. */
+const distances: Float64Array = new Float64Array(2 ** 16);
+let low: readonly number[] | null = null;
 
-/** By u: how far u + 1 is from 2^16, as 2^44 · log2. Made once, at the first need: half a megabyte. */
-export function logarithms(): Float64Array {
-  if (distances === null) {
-    const low = Array.from({ length: 256 }, (_, k) =>
-      Number.parseInt(LOW_LOGARITHMS.slice(k * LOW_DIGITS, (k + 1) * LOW_DIGITS), 16),
-    );
-    distances = Float64Array.from({ length: 2 ** 16 }, (_, u) => distance(u, low));
-  }
-  return distances;
+/**
+ * How far u + 1, u of 16 bits, is from 2^16, as 2^44 · log2. Found when it is first needed: all of them would take
+ * longer than all else that has to be done before the first byte of an object.
+ */
+export function logarithm(u: number): number {
+  const known = distances[u] ?? 0;
+  if (known !== 0) return known;
+  low ??= lowLogarithms();
+  const found = distance(u, low);
+  distances[u] = found;
+  return found;
+}
+
+function lowLogarithms(): readonly number[] {
+  return Array.from({ length: 256 }, (_, k) =>
+    Number.parseInt(LOW_LOGARITHMS.slice(k * LOW_DIGITS, (k + 1) * LOW_DIGITS), 16),
+  );
 }
