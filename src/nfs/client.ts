@@ -6,6 +6,7 @@ import { toOffset } from '../base/integers.js';
 import type { File } from '../handle/file.js';
 import { mustNotAskForRing, toFile } from '../handle/remote-file.js';
 import { type OpenOptions, toOptions } from '../open.js';
+import { ClientCalls } from '../targets/net/client-calls.js';
 import { named } from '../targets/net/named.js';
 import { toBigIntStats, toStats } from '../targets/net/remote-stats.js';
 import { nfsConnections } from '../targets/nfs/connect.js';
@@ -38,14 +39,13 @@ export class NfsClient {
   readonly url: string;
   readonly #connection: NfsConnection;
   readonly #root: names.Root;
-  #pending = 0;
-  #onIdle: (() => void) | null = null;
-  #closed: Promise<void> | null = null;
+  readonly #calls: ClientCalls;
 
   /** See `connect`. */
   constructor(url: string, connection: NfsConnection, base: Place) {
     this.url = url;
     this.#connection = connection;
+    this.#calls = new ClientCalls(url, () => connection.release());
     this.#root = { protocol: connection.protocol, base };
   }
 
@@ -261,21 +261,11 @@ export class NfsClient {
 
   /** Waits for what was called before. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#calls.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    if (this.#pending > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
-    await this.#connection.release();
   }
 
   /** `work` is given the path as text. */
@@ -286,15 +276,7 @@ export class NfsClient {
     dest?: string,
   ): Promise<T> {
     const path = toPath(given, 'path');
-    if (this.#closed !== null)
-      throw errors.make('ERR_DIORITE_CLOSED', `the client is closed: ${this.url}`, { path: this.url });
-    this.#pending++;
-    try {
-      return await named({ syscall, path, dest, url: this.url }, () => work(this.#root, path));
-    } finally {
-      this.#pending--;
-      if (this.#pending === 0) this.#onIdle?.();
-    }
+    return this.#calls.run(() => named({ syscall, path, dest, url: this.url }, () => work(this.#root, path)));
   }
 }
 

@@ -5,6 +5,7 @@ import { toOffset } from '../base/integers.js';
 import type { File } from '../handle/file.js';
 import type { OpenOptions } from '../handle/open-options.js';
 import { mustNotAskForRing, toFile } from '../handle/remote-file.js';
+import { ClientCalls } from '../targets/net/client-calls.js';
 import { named } from '../targets/net/named.js';
 import { systemError } from '../targets/net/system-error.js';
 import type { RadosConnection, RadosConnections } from '../targets/rados/connections.js';
@@ -46,20 +47,17 @@ export class RadosClient {
   /** Without its options. */
   readonly url: string;
   readonly #connections: RadosConnections;
-  readonly #connection: RadosConnection;
   readonly #pool: PoolRef;
   /** Its options, with their question mark. */
   readonly #query: string;
-  #pending = 0;
-  #onIdle: (() => void) | null = null;
-  #closed: Promise<void> | null = null;
+  readonly #calls: ClientCalls;
 
   /** See `connect`. */
   constructor({ url, query, connections, connection, pool }: RadosClientInput) {
     this.url = url;
     this.#query = query;
     this.#connections = connections;
-    this.#connection = connection;
+    this.#calls = new ClientCalls(url, () => connection.release());
     this.#pool = pool;
   }
 
@@ -312,34 +310,16 @@ export class RadosClient {
 
   /** Waits for what was called before. Locks that are held are let go by their own `release`, before. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#calls.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    if (this.#pending > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
-    await this.#connection.release();
-  }
-
   async #run<T>(syscall: string, name: string, work: () => Promise<T>): Promise<T> {
     if (syscall !== 'list') checkName(name);
-    if (this.#closed !== null)
-      throw errors.make('ERR_DIORITE_CLOSED', `the client is closed: ${this.url}`, { path: this.url });
-    this.#pending++;
-    try {
-      return await named({ syscall, path: name, url: `${this.url} of cluster ${this.fsid}` }, work);
-    } finally {
-      this.#pending--;
-      if (this.#pending === 0) this.#onIdle?.();
-    }
+    return this.#calls.run(() => named({ syscall, path: name, url: `${this.url} of cluster ${this.fsid}` }, work));
   }
 }
 
