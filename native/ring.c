@@ -364,6 +364,7 @@ static int ring_open(struct ring *ring, uint32_t entries, struct io_uring_params
   if (ring->fd < 0) return errno;
   int error = ring_map(ring, params, call);
   if (error != 0) return error;
+  // The ring's own descriptor can be polled too, but deferred work (DEFER_TASKRUN) wakes nobody who does.
   *call = "eventfd";
   ring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (ring->event_fd < 0) return errno;

@@ -46,8 +46,8 @@ export class RingCall implements Completable {
       return;
     }
     this.#state = 'in flight';
-    ring.push(this, this.#opcode, this.#fd, this.#offset, this.#address, this.#length, this.#flags);
     ring.promptly();
+    ring.push(this, this.#opcode, this.#fd, this.#offset, this.#address, this.#length, this.#flags);
     this.#place();
   };
 

@@ -290,8 +290,8 @@ test('what is done within the enter is completed in its tick, where that is want
   const ring = new Ring(native, 8, false, WHOLE_TICK);
   const owner = answers();
   for (const prompt of [false, true]) {
-    assert.ok(push(ring, owner));
     if (prompt) ring.promptly();
+    assert.ok(push(ring, owner));
     native.onEnter = () => native.postAll(7);
     await tick();
     assert.deepEqual(owner.results, prompt ? [7, 7] : []);
