@@ -61,6 +61,8 @@ export class Transfer extends Account implements RequestOwner {
   #stalls = 0;
   #error: Error | null = null;
   #wakePending = false;
+  /** Until the next turn: this one is used up. */
+  #pausing = false;
   /** Made when it is first waited with: whoever waits twice must be known as the same. */
   #wake: (() => void) | null = null;
   #settled = false;
@@ -149,15 +151,17 @@ export class Transfer extends Account implements RequestOwner {
 
   #pumpNextTurn(): void {
     if (this.#wakePending) return;
-    this.#wakePending = true;
+    this.#wakePending = this.#pausing = true;
     setImmediate(this.#waker());
   }
 
   /** What is called when there is room again. */
   #waker(): () => void {
     this.#wake ??= () => {
-      this.#wakePending = false;
-      if (!this.#settled) this.#pump();
+      this.#wakePending = this.#pausing = false;
+      if (this.#settled) return;
+      this.#pump();
+      this.#hastenIfQuiet();
     };
     return this.#wake;
   }
@@ -240,8 +244,13 @@ export class Transfer extends Account implements RequestOwner {
     if (this.#target.releasesLater !== true) return;
     // The memory may be kept for long: what it holds up is the byte budget, not the depth.
     this.#pump();
-    const isQuiet = this.#unanswered === 0 && this.#inFlight > 0;
-    if (isQuiet && this.#options.patient !== true) this.#target.hasten?.();
+    this.#hastenIfQuiet();
+  }
+
+  /** All that went out is answered and its memory still held, and it is not the turn's time that keeps the rest back. */
+  #hastenIfQuiet(): void {
+    if (this.#pausing || this.#unanswered > 0 || this.#inFlight === 0) return;
+    if (this.#options.patient !== true) this.#target.hasten?.();
   }
 
   #count(request: Request, bytes: number, short: Short): void {

@@ -108,10 +108,6 @@ export class DencReader {
     return this.#view.getFloat32(this.#take(4), true);
   }
 
-  f64(): number {
-    return this.#view.getFloat64(this.#take(8), true);
-  }
-
   /** u64, which is a length or an offset: refused above 2^53−1. */
   size(): number {
     const at = this.#take(8);
