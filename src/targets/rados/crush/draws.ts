@@ -1,7 +1,7 @@
 // How a CRUSH bucket chooses one of its items: straw2, straw and uniform.
 import { type ChooseArgs, type CrushBucket, refusedBucket, STRAW, STRAW2, UNIFORM } from './crush-map.js';
 import { hash3 } from './hash.js';
-import { logarithm } from './ln.js';
+import { distances, logarithm } from './ln.js';
 
 /** Draws are by the lower 16 bits of a hash. */
 const DRAW_BITS = 0xffff;
@@ -32,6 +32,7 @@ export function chooseItem(
  * a double that rounds n / weight cannot reach an integer that it should stay below. Equal draws: the first wins.
  */
 function straw2(bucket: CrushBucket, x: number, r: number, args: ChooseArgs | undefined, place: number): number {
+  const table = distances;
   const { items } = bucket;
   let ids = items;
   let weights = bucket.weights;
@@ -46,7 +47,7 @@ function straw2(bucket: CrushBucket, x: number, r: number, args: ChooseArgs | un
     const weight = weights[i] ?? 0;
     if (weight === 0) continue;
     const u = hash3(x, ids[i] ?? 0, r) & DRAW_BITS;
-    const draw = Math.floor(logarithm(u) / weight);
+    const draw = Math.floor((table[u] || logarithm(u)) / weight);
     if (draw < best) {
       best = draw;
       chosen = i;

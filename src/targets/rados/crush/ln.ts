@@ -72,7 +72,7 @@ function distance(u: number, low: readonly number[]): number {
 }
 
 /** By u; 0, which none of them is: not asked for yet. */
-const distances: Float64Array = new Float64Array(2 ** 16);
+export const distances: Float64Array = new Float64Array(2 ** 16);
 let low: readonly number[] | null = null;
 
 /**
@@ -80,8 +80,11 @@ let low: readonly number[] | null = null;
  * longer than all else that has to be done before the first byte of an object.
  */
 export function logarithm(u: number): number {
-  const known = distances[u] ?? 0;
-  if (known !== 0) return known;
+  const known = distances[u] as number; // u has 16 bits
+  return known !== 0 ? known : find(u);
+}
+
+function find(u: number): number {
   low ??= lowLogarithms();
   const found = distance(u, low);
   distances[u] = found;
