@@ -22,8 +22,8 @@ import {
 } from './arguments.js';
 import { Awaited } from './awaited.js';
 import type { BatchHost } from './batch/batching-file.js';
-import type { ManyHost } from './many/many.js';
 import { ManyFile } from './many/many-file.js';
+import type { ManyHost } from './many/sender.js';
 import { OwnPosition } from './own-position.js';
 import {
   type ReadResult,
@@ -251,6 +251,15 @@ export class File extends ManyFile {
         target.check();
         this.#begin();
         runTransfer(target, iter, position, bytes, direction, options, resolve, reject);
+      },
+      single: (single, owner, memory, position, bytes, options) => {
+        this.mustBeOpen(direction);
+        target.check();
+        if (!Single.fits(target)) return false;
+        const { buffer, byteOffset } = memory;
+        const begun = single.begin(owner, target, direction, position, buffer, byteOffset, bytes, options);
+        if (begun === 'begun') this.#begin();
+        return begun === 'begun';
       },
       settled: () => this.#settled(),
     };

@@ -1,4 +1,5 @@
-// What small requests leave to the collector: of an awaited one its promise and its result, of a batch's element nothing.
+// What small requests leave to the collector: of an awaited one its promise and its result, of a batch's element nothing,
+// of an entry of a list its answer and its place among the others.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,8 +17,10 @@ const OPERATIONS = 40_000;
 const AWAITED_BYTES = 340;
 /** The turns of the loop, shared by all elements that they answer. */
 const ELEMENT_BYTES = 72;
-/** Feedback and code that come late. */
-const KEPT_BYTES = 4;
+/** An answer, and what sorts and merges: the entry as it was taken, a group with its list, and their places in lists. */
+const ENTRY_BYTES = 1000;
+/** Feedback and code that come late; whatever is kept of each operation is an object of 12 bytes or more. */
+const KEPT_BYTES = 10;
 
 test('an awaited request makes a promise and a result, an element of a batch nothing, and nothing is kept', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'diorite-test-'));
@@ -37,6 +40,7 @@ test('an awaited request makes a promise and a result, an element of a batch not
     for (const name of ['readBatch', 'writeBatch']) {
       assert.ok(of(allocated, name) <= ELEMENT_BYTES, `${name}: ${told}`);
     }
+    assert.ok(of(allocated, 'readMany') <= ENTRY_BYTES, told);
   } finally {
     rmSync(directory, { recursive: true });
   }

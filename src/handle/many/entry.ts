@@ -100,7 +100,7 @@ export class WriteAnswer<E extends ManyEntry = ManyEntry> extends Answer<E> {
 }
 
 /** What a ledger says of the range; outside of the ledger nothing was sent. */
-export function clipExtents(extents: readonly Extent[], from: number, to: number): Extent[] {
+function clipExtents(extents: readonly Extent[], from: number, to: number): Extent[] {
   const clipped: Extent[] = [];
   for (const { offset, length, state } of extents) {
     const start = Math.max(offset, from);
@@ -125,4 +125,10 @@ export function errorOf<E>(item: Item<E>, error: Error): Error {
   const [first] = own.extents;
   own.bytes = first?.state === 'done' ? first.length : 0;
   return own;
+}
+
+/** Whether a ledger says that all of it is done. */
+export function isDone<E>({ position, bytes }: Item<E>, extents: readonly Extent[]): boolean {
+  const [first] = clipExtents(extents, position, position + bytes);
+  return first !== undefined && first.state === 'done' && first.length === bytes;
 }

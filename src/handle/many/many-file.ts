@@ -3,8 +3,9 @@ import type { Direction } from '../../plan/limits.js';
 import { wantsDsync } from '../../transfer/options.js';
 import { BatchingFile } from '../batch/batching-file.js';
 import { type ManyEntry, ReadAnswer, WriteAnswer } from './entry.js';
-import { Many, type ManyHost } from './many.js';
+import { Many } from './many.js';
 import { type ReadManyOptions, toSettings, type WriteManyOptions } from './options.js';
+import type { ManyHost } from './sender.js';
 
 export abstract class ManyFile extends BatchingFile {
   /** Throws where the file is closed, or has no places to go to. */

@@ -7,35 +7,17 @@
 // merged, and an entry never waits for a neighbour that may come.
 import { setMaxListeners } from 'node:events';
 import { assert } from '../../base/assert.js';
-import { DioriteError, type Extent, errors } from '../../base/errors.js';
-import { IovIter } from '../../iter/iov-iter.js';
-import type { Direction, Limits } from '../../plan/limits.js';
+import { DioriteError, errors } from '../../base/errors.js';
+import type { Direction } from '../../plan/limits.js';
 import { BYTES_IN_FLIGHT_DEFAULT, type TransferOptions } from '../../transfer/options.js';
-import type { Outcome } from '../../transfer/outcome.js';
+import type { How } from '../../transfer/outcome.js';
 import { Delivery } from './delivery.js';
-import { clipExtents, errorOf, type Item, type ManyEntry, toItem } from './entry.js';
+import { errorOf, type Item, isDone, type ManyEntry, toItem } from './entry.js';
 import { type Group, groupsOf, type Merging, takeAll, takeDisjoint } from './groups.js';
 import type { Settings } from './options.js';
+import { GroupSender, type ManyHost } from './sender.js';
 import { EntrySource } from './source.js';
 import { Tally } from './tally.js';
-
-/** What the file lends. */
-export interface ManyHost {
-  /** Of the direction. */
-  readonly limits: Limits;
-  readonly depth: number;
-  readonly bytesInFlight: number | undefined;
-  /** Throws where nothing may go out any more. `close` waits for it, until `settled` is called. */
-  transfer(
-    iter: IovIter,
-    position: number,
-    bytes: number,
-    options: TransferOptions,
-    resolve: (outcome: Outcome) => void,
-    reject: (error: unknown) => void,
-  ): void;
-  settled(): void;
-}
 
 interface AnswerLike {
   readonly index: number;
@@ -74,6 +56,7 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
   #groups: Group<E>[] = [];
   #nextGroup = 0;
   #alone: Group<E>[] = [];
+  readonly #sender: GroupSender<E>;
   readonly #inFlight = new Set<Group<E>>();
   #inFlightBytes = 0;
   #feeding = false;
@@ -104,6 +87,10 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
     this.#direction = direction;
     this.#settings = settings;
     this.#toAnswer = toAnswer;
+    this.#sender = new GroupSender(host, {
+      moved: (group, bytes, how) => this.#done(group, bytes, how),
+      failed: (group, error) => this.#failed(group, error),
+    });
     this.#delivery = new Delivery((bytes) => this.#release(bytes));
     this.#depth = settings.depth ?? host.depth;
     this.#bytesInFlightMax = settings.bytesInFlight ?? host.bytesInFlight ?? BYTES_IN_FLIGHT_DEFAULT;
@@ -272,26 +259,7 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
     const bytes = group.end - group.start;
     this.#inFlight.add(group);
     this.#inFlightBytes += bytes;
-    try {
-      const iter = IovIter.iovec(this.gaps.memoryOf(group));
-      this.#host.transfer(
-        iter,
-        group.start,
-        bytes,
-        this.#optionsOf(bytes),
-        (outcome) => {
-          this.#host.settled();
-          this.#done(group, outcome);
-        },
-        (error) => {
-          this.#host.settled();
-          this.#failed(group, error);
-        },
-      );
-    } catch (error) {
-      // Refused before anything was sent: closed, or memory that is gone.
-      this.#failed(group, error);
-    }
+    this.#sender.send(group, this.gaps, this.#optionsOf(bytes));
   }
 
   #optionsOf(bytes: number): TransferOptions {
@@ -305,10 +273,10 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
 
   // ---- answers ---------------------------------------------------------------------------------------------------
 
-  #done(group: Group<E>, outcome: Outcome): void {
+  #done(group: Group<E>, moved: number, how: How): void {
     this.#landed(group);
-    this.count(outcome);
-    const end = group.start + outcome.bytes;
+    this.count(how);
+    const end = group.start + moved;
     for (const item of group.items) {
       const bytes = Math.max(0, Math.min(item.bytes, end - item.position));
       this.#answer(item, bytes, null);
@@ -394,9 +362,4 @@ export class Many<E extends ManyEntry, A extends AnswerLike>
     if (this.#returned) return null;
     return this.#aborted === null ? this.#source.failure : { error: this.#aborted };
   }
-}
-
-function isDone<E>({ position, bytes }: Item<E>, extents: readonly Extent[]): boolean {
-  const [first] = clipExtents(extents, position, position + bytes);
-  return first !== undefined && first.state === 'done' && first.length === bytes;
 }

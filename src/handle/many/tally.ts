@@ -1,5 +1,5 @@
 // What the entries of a readMany or writeMany became, added up.
-import type { Outcome } from '../../transfer/outcome.js';
+import type { How } from '../../transfer/outcome.js';
 import { Gaps } from './gaps.js';
 
 export class Tally {
@@ -13,11 +13,11 @@ export class Tally {
     this.gaps = new Gaps(gapBytesMax);
   }
 
-  protected count(outcome: Outcome): void {
+  protected count(how: How): void {
     this.#transfers++;
-    this.#requests += outcome.requests;
-    this.#copiedBytes += outcome.copiedBytes;
-    this.#bufferedBytes += outcome.bufferedBytes;
+    this.#requests += how.requests;
+    this.#copiedBytes += how.copiedBytes;
+    this.#bufferedBytes += how.bufferedBytes;
   }
 
   /** How many requests moved the entries that are answered without an error. */

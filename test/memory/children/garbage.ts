@@ -1,4 +1,5 @@
-// garbage PATH OPERATIONS: what awaited reads and writes and elements of batches allocate and keep; prints JSON.
+// garbage PATH OPERATIONS: what awaited reads and writes, elements of batches and entries of lists allocate and keep;
+// prints JSON.
 // Started with --expose-gc and a young generation so large that no collection comes while a round runs.
 import { getHeapStatistics } from 'node:v8';
 import { Batch, open } from '../../../src/index.js';
@@ -43,12 +44,19 @@ async function batched(direction: 'readBatch' | 'writeBatch'): Promise<void> {
   await file[direction](batch, { depth: DEPTH });
 }
 
+/** Every second page: no two of them are neighbours, and none is merged with another. */
+const entries = Array.from({ length: ROUND }, (_, i) => ({
+  position: (positionOf(i) * 2) % (PAGES * PAGE),
+  memory: views[i % DEPTH] as Uint8Array,
+}));
+
 const WORKS: Readonly<Record<string, () => Promise<void>>> = {
   nothing: () => awaited(async () => {}),
   read: () => awaited((view, position) => file.read(view, 0, PAGE, position)),
   write: () => awaited((view, position) => file.write(view, 0, PAGE, position)),
   readBatch: () => batched('readBatch'),
   writeBatch: () => batched('writeBatch'),
+  readMany: async () => void (await file.readMany(entries, { depth: DEPTH, gapBytes: 0 }).all()),
 };
 
 const allocated: Record<string, number> = {};
