@@ -3,6 +3,8 @@ import { errors } from './errors.js';
 
 /** The page that memory and the page cache are counted in. x86-64 and most arm64 kernels (getconf PAGESIZE). */
 export const PAGE_SIZE = 4096;
+/** Numbers beyond it are written as two words. */
+export const TWO_32: number = 2 ** 32;
 
 export function isPowerOfTwo(n: number): boolean {
   if (n > 0 && n <= 0x40000000) return (n & (n - 1)) === 0 && Number.isInteger(n);

@@ -4,15 +4,18 @@ import { DioriteError } from '../base/errors.js';
 
 // asm-generic/errno-base.h and errno.h, as results have them.
 export const EPERM = -1;
+export const ENOENT = -2;
 export const EINTR = -4;
 export const EIO = -5;
 export const ENXIO = -6;
 export const EBADF = -9;
 export const EAGAIN = -11;
 export const EACCES = -13;
+export const EBUSY = -16;
 export const EINVAL = -22;
 export const ESPIPE = -29;
 export const ENOSYS = -38;
+export const ENODATA = -61;
 export const EOPNOTSUPP = -95;
 export const ECANCELED = -125;
 

@@ -1,12 +1,11 @@
 // The driver over librados as the oracle of the objecter: what one writes the other reads, and both say the same of every request.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { LibradosStore, libradosVersion } from '../../src/targets/rados/librados/librados-store.js';
 import type { ObjectStore } from '../../src/targets/rados/osd/object-store.js';
 import type { ObjectName, RequestResult } from '../../src/targets/rados/osd/request.js';
 import * as step from '../../src/targets/rados/osd/step.js';
 import { type Random, withSeed } from '../support/random.js';
-import type { Cleanup } from '../support/temp.js';
 import { type Cluster, requireCluster, startCluster } from './cluster.js';
 import { ObjectClient, pattern, segmentsOf } from './object-client.js';
 
@@ -14,10 +13,25 @@ const ROUNDS = 150;
 const OBJECT_BYTES = 30_000;
 const NOTHING = Buffer.alloc(0);
 
-async function connectLibrados(t: Cleanup, cluster: Cluster): Promise<LibradosStore> {
-  const store = await LibradosStore.connect({ conf: cluster.confPath, keyring: cluster.keyringPath });
-  t.after(() => store.close());
-  return store;
+interface Scene {
+  readonly cluster: Cluster;
+  readonly client: ObjectClient;
+  readonly librados: LibradosStore;
+}
+
+/** Null, and the test is skipped: there is no Ceph here, or no librados. */
+async function setUp(t: TestContext): Promise<Scene | null> {
+  if (!(await requireCluster(t))) return null;
+  const found = libradosVersion();
+  if ('reason' in found) {
+    t.skip(found.reason);
+    return null;
+  }
+  const cluster = await startCluster(t);
+  const client = await ObjectClient.connect(t, cluster);
+  const librados = await LibradosStore.connect({ conf: cluster.confPath, keyring: cluster.keyringPath });
+  t.after(() => librados.close());
+  return { cluster, client, librados };
 }
 
 /** What both are to say the same of: results and data, or the error's code. */
@@ -75,12 +89,9 @@ function anyRequest(random: Random): () => step.Step[] {
 
 describe('librados', { timeout: 120_000 }, () => {
   it('does the same as the objecter, request by request', async (t) => {
-    if (!(await requireCluster(t))) return;
-    const found = libradosVersion();
-    if ('reason' in found) return t.skip(found.reason);
-    const cluster = await startCluster(t);
-    const client = await ObjectClient.connect(t, cluster);
-    const librados = await connectLibrados(t, cluster);
+    const scene = await setUp(t);
+    if (scene === null) return;
+    const { client, librados } = scene;
     await withSeed(async (random) => {
       for (let round = 0; round < ROUNDS; round++) {
         const make = anyRequest(random);
@@ -92,12 +103,9 @@ describe('librados', { timeout: 120_000 }, () => {
   });
 
   it('reads into pieces what the objecter wrote from pieces, and the other way round', async (t) => {
-    if (!(await requireCluster(t))) return;
-    const found = libradosVersion();
-    if ('reason' in found) return t.skip(found.reason);
-    const cluster = await startCluster(t);
-    const client = await ObjectClient.connect(t, cluster);
-    const librados = await connectLibrados(t, cluster);
+    const scene = await setUp(t);
+    if (scene === null) return;
+    const { client, librados } = scene;
     const data = pattern(4 << 20);
     const object = client.name('large');
     const writers: readonly [ObjectStore, ObjectStore][] = [
@@ -115,11 +123,9 @@ describe('librados', { timeout: 120_000 }, () => {
   });
 
   it('fails with a clear error, and is closed once', async (t) => {
-    if (!(await requireCluster(t))) return;
-    const found = libradosVersion();
-    if ('reason' in found) return t.skip(found.reason);
-    const cluster = await startCluster(t);
-    const store = await connectLibrados(t, cluster);
+    const scene = await setUp(t);
+    if (scene === null) return;
+    const { cluster, librados: store } = scene;
     const nowhere = { pool: 4711, namespace: '', name: 'object' };
     await assert.rejects(store.execute(nowhere, [step.stat()]), { code: 'ENOENT', message: /pool 4711\/object/ });
     await assert.rejects(store.execute(nowhere, [step.omapKeys('', 1)]), { code: 'ERR_DIORITE_UNSUPPORTED' });

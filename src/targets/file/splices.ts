@@ -1,5 +1,7 @@
 // Pages between pipes and a file, by splice(2) on the direct descriptor: under the locks, and in the accounts, of its writes.
+
 import { assert } from '../../base/assert.js';
+import { TWO_32 } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Direction } from '../../plan/limits.js';
 import type { Inode } from '../inode/inode.js';
@@ -35,8 +37,6 @@ export interface Pumped {
   readonly moved: number;
   readonly held: number;
 }
-
-const TWO_32 = 2 ** 32;
 
 export class Splices {
   readonly #input: SplicesInput;

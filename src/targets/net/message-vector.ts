@@ -1,11 +1,11 @@
 // A struct msghdr with its iovecs, in mapped memory: written here, piece by piece, and read by the kernel.
+
 import { assert } from '../../base/assert.js';
+import { TWO_32 } from '../../base/integers.js';
 import { memoryGone } from '../../iter/segments.js';
 import type { Addon } from '../../memory/addon.js';
 import { type AddressOf, IOVEC_BYTES, IOVEC_WORDS } from '../file/engines/iovecs.js';
 import type { Pieces } from './transport.js';
-
-const TWO_32 = 2 ** 32;
 
 /** UIO_MAXIOV: what one call takes. */
 const PIECES_PER_CALL = 1024;

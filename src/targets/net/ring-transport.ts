@@ -3,10 +3,12 @@
 //      load, send ──▶ [ head | pieces of the payload | other parts ]   SENDMSG, one for a batch
 //      received   ◀── [ a reply's head ]                               RECVMSG into one buffer
 //                 ◀── [ pieces of the payload ]                        RECVMSG into the caller's memory
+
 import { getSystemErrorName } from 'node:util';
 import { assert } from '../../base/assert.js';
 import type { DioriteError } from '../../base/errors.js';
 import type { SegmentList } from '../../plan/request.js';
+import { EINTR } from '../../transfer/errno.js';
 import { OP_RECVMSG, OP_SENDMSG } from '../file/engines/uring-abi.js';
 import { MessageVector } from './message-vector.js';
 import { RingCall } from './ring-call.js';
@@ -18,8 +20,6 @@ import { gatherViews } from './views.js';
 /** linux/socket.h */
 const MSG_WAITALL = 0x100;
 const MSG_NOSIGNAL = 0x4000;
-
-const EINTR = 4;
 
 /** Below a page a piece of the list costs more than the copy. */
 const DIRECT_BYTES = 4096;
@@ -169,7 +169,7 @@ export class RingTransport implements Transport {
       this.#close();
       return;
     }
-    if (result <= 0 && result !== -EINTR) {
+    if (result <= 0 && result !== EINTR) {
       this.#end(this.#broken(result));
       return;
     }
@@ -234,7 +234,7 @@ export class RingTransport implements Transport {
       this.#end(systemError('ECONNRESET', `${addressName(this.#address)} closed the connection`));
       return;
     }
-    if (result < 0 && result !== -EINTR) {
+    if (result < 0 && result !== EINTR) {
       this.#end(this.#broken(result));
       return;
     }

@@ -1,6 +1,8 @@
 // vmsplice: memory that is given away. It is the region's own, so that nobody else can hold it, write to it or reuse it.
+
 import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
+import { TWO_32 } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';
 import type { Region } from '../../memory/region.js';
 import { EAGAIN, errnoError } from '../../transfer/errno.js';
@@ -11,7 +13,6 @@ import { SPLICE_F_NONBLOCK } from './steps.js';
 
 /** splice(2). */
 const SPLICE_F_GIFT = 0x8;
-const TWO_32 = 2 ** 32;
 
 /** Puts what lies behind the first `at` bytes into the pipe, or some of it: a count, or −errno. */
 export type Put = (at: number) => Promise<number>;

@@ -1,7 +1,6 @@
 // Memory of an operation as the kernel wants it: addresses, and arrays of struct iovec.
+import { TWO_32 } from '../../../base/integers.js';
 import type { SegmentList } from '../../../plan/request.js';
-
-const TWO_32 = 2 ** 32;
 
 /** MAX_RW_COUNT: the kernel moves at most this many bytes per call, and silently no more. */
 export const MAX_OPERATION_BYTES = 0x7ffff000;

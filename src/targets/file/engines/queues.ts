@@ -1,9 +1,9 @@
 // The two queues of a ring as they lie in memory shared with the kernel. Positions count on and wrap at 2^32.
+
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 import type { NativeRing } from '../../../memory/addon.js';
 import { CQ, CQ_EVENTFD_DISABLED, CQE_WORDS, SQ, SQ_TASKRUN, SQE_WORDS } from './uring-abi.js';
-
-const TWO_32 = 2 ** 32;
 
 /** Where the slot stands in an SQE. */
 const SQE_SLOT = 8;

@@ -15,17 +15,18 @@
 //
 // Invariants: slots in use ≤ depth ≤ entries of the completion queue, so that it cannot overflow; an SQE is never
 // dropped: a full submission queue is submitted first; each slot is completed once, by its generation.
+
 import { performance } from 'node:perf_hooks';
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 import type { NativeRing } from '../../../memory/addon.js';
+import { EAGAIN, EBUSY, EINTR, ENOENT } from '../../../transfer/errno.js';
 import { type Completable, completeSafely, RoomQueue, reportUncaught } from './later.js';
 import { Promptness } from './prompt.js';
 import { Queues } from './queues.js';
 import { Slots } from './slots.js';
 import { SUBMISSION, SUBMIT_MANY_PROMPT, type Submission } from './submission.js';
 import { ENTER_GETEVENTS, OP_NOP } from './uring-abi.js';
-
-const TWO_32 = 2 ** 32;
 
 /** One turn of the event loop reaps at most this many, and for at most this long. */
 const REAP_MAX = 256;
@@ -41,13 +42,8 @@ const RETRY_MS = 1;
 /** A user_data that no request has: slots end long before. */
 const NO_SLOT = 0xffffffff;
 
-const ENOENT = 2;
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-
 function isTransient(result: number): boolean {
-  return result === 0 || result === -EAGAIN || result === -EBUSY || result === -EINTR;
+  return result === 0 || result === EAGAIN || result === EBUSY || result === EINTR;
 }
 
 /** `wake` is what ringCreate was given: it must reach the Ring that is made from its result. */
@@ -374,7 +370,7 @@ export class Ring {
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = null;
       if (again) this.#submit();
-      else this.#refuse(result === 0 ? -EAGAIN : result);
+      else this.#refuse(result === 0 ? EAGAIN : result);
       this.#room.notify();
     }, RETRY_MS);
   }
@@ -401,5 +397,5 @@ export class Ring {
 
 /** Linux before 6.0 answers EINVAL. */
 function isCancelResult(result: number): boolean {
-  return result === 0 || result === -ENOENT;
+  return result === 0 || result === ENOENT;
 }

@@ -1,6 +1,8 @@
 // The engine `uring`: file operations as SQEs. What the ring cannot do runs on the thread pool through the addon.
+
 import { constants } from 'node:os';
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 import type { Addon } from '../../../memory/addon.js';
 import type { SegmentList } from '../../../plan/request.js';
 import { resultOf } from './bounded.js';
@@ -36,7 +38,6 @@ const SLOTS_PER_BLOCK = 16;
 const SLOT_WORDS = SEGMENTS_MAX * IOVEC_WORDS;
 /** `len` of an SQE is 32 bits. */
 const RANGE_BYTES_MAX = 0xffffffff;
-const TWO_32 = 2 ** 32;
 const ASYNC: number = IOSQE_ASYNC << 8;
 /** A request of this size keeps a device busy longer than an enter takes: it goes at once, while the next is planned. */
 const EAGER_BYTES = 256 * 1024;

@@ -1,8 +1,9 @@
 // Reads Ceph's little-endian encoding (doc/dev/encoding): nothing is believed, and nothing allocated, before it is known to be there.
+
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 import { DencError } from './error.js';
 
-const TWO_TO_32 = 2 ** 32;
 /** The upper word of 2^53: a number holds what is below. */
 const UPPER_WORD_LIMIT = 0x200000;
 
@@ -113,7 +114,7 @@ export class DencReader {
     const at = this.#take(8);
     const upper = this.#view.getUint32(at + 4, true);
     if (upper >= UPPER_WORD_LIMIT) throw this.error('a number is above 2^53−1');
-    return upper * TWO_TO_32 + this.#view.getUint32(at, true);
+    return upper * TWO_32 + this.#view.getUint32(at, true);
   }
 
   /** Any byte but 0 is true: old encoders wrote what they had. */

@@ -1,10 +1,11 @@
 // Writes Ceph's little-endian encoding (doc/dev/encoding) into one buffer that grows and is reused.
+
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 
 /** Holds the front of a usual MOSDOp. */
 const FIRST_BYTES = 512;
 
-const TWO_TO_32 = 2 ** 32;
 /** version u8, compat u8, length u32. */
 const LENGTH_AT = 2;
 const HEADER_BYTES = 6;
@@ -97,8 +98,8 @@ export class DencWriter {
   size(value: number): void {
     assert(value >= 0 && Number.isSafeInteger(value), 'a size on the wire is 0 … 2^53−1');
     const at = this.#take(8);
-    this.#scratch.writeUInt32LE(value % TWO_TO_32, at);
-    this.#scratch.writeUInt32LE(Math.floor(value / TWO_TO_32), at + 4);
+    this.#scratch.writeUInt32LE(value % TWO_32, at);
+    this.#scratch.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
   }
 
   bool(value: boolean): void {

@@ -3,6 +3,7 @@ import { assert } from '../../../base/assert.js';
 import { errors } from '../../../base/errors.js';
 import { memoryGone } from '../../../iter/segments.js';
 import { SegmentList } from '../../../plan/request.js';
+import { ENODATA } from '../../../transfer/errno.js';
 import { DencWriter } from '../denc/writer.js';
 import * as code from '../osd/codes.js';
 import type { StepResult } from '../osd/request.js';
@@ -30,7 +31,6 @@ const STEP_WORDS = 4;
 const RESULT_WORDS = 3;
 /** What is read without memory of its own. */
 const READ_BYTES_MAX = 64 * 1024 * 1024;
-const ENODATA = 61;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** The address of a buffer's first byte. */
@@ -181,7 +181,7 @@ function statOf(bytes: number, seconds: number): Uint8Array {
 
 function xattrOf({ head }: Step, names: Uint8Array | undefined): StepResult {
   const value = names === undefined ? undefined : readNamedValues(names).values.get(Buffer.from(head).toString());
-  return value === undefined ? { result: -ENODATA, bytes: 0, data: NOTHING } : kept(value);
+  return value === undefined ? { result: ENODATA, bytes: 0, data: NOTHING } : kept(value);
 }
 
 function viewOf(bytes: Uint8Array): DataView {
