@@ -1,5 +1,4 @@
 // Pages between pipes and a file, by splice(2) on the direct descriptor: under the locks, and in the accounts, of its writes.
-
 import { assert } from '../../base/assert.js';
 import { TWO_32 } from '../../base/integers.js';
 import { loadAddon } from '../../memory/addon.js';

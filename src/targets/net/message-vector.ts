@@ -1,5 +1,4 @@
 // A struct msghdr with its iovecs, in mapped memory: written here, piece by piece, and read by the kernel.
-
 import { assert } from '../../base/assert.js';
 import { TWO_32 } from '../../base/integers.js';
 import { memoryGone } from '../../iter/segments.js';

@@ -1,5 +1,4 @@
 // vmsplice: memory that is given away. It is the region's own, so that nobody else can hold it, write to it or reuse it.
-
 import { assert } from '../../base/assert.js';
 import { errors } from '../../base/errors.js';
 import { TWO_32 } from '../../base/integers.js';

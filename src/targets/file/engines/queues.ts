@@ -1,5 +1,4 @@
 // The two queues of a ring as they lie in memory shared with the kernel. Positions count on and wrap at 2^32.
-
 import { assert } from '../../../base/assert.js';
 import { TWO_32 } from '../../../base/integers.js';
 import type { NativeRing } from '../../../memory/addon.js';

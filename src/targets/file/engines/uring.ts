@@ -1,5 +1,4 @@
 // The engine `uring`: file operations as SQEs. What the ring cannot do runs on the thread pool through the addon.
-
 import { constants } from 'node:os';
 import { assert } from '../../../base/assert.js';
 import { TWO_32 } from '../../../base/integers.js';

@@ -1,4 +1,5 @@
 // Reads XDR (RFC 4506) out of received bytes: nothing is believed, and nothing allocated, before it is known to be there.
+import { TWO_32 } from '../../../base/integers.js';
 import { decodeText } from './text.js';
 import { paddingOf } from './writer.js';
 
@@ -8,7 +9,6 @@ export class XdrError extends Error {
 }
 
 const EMPTY = new Uint8Array(0);
-const TWO_TO_32 = 2 ** 32;
 /** The upper word of 2^53: a number holds what is below. */
 const UPPER_WORD_LIMIT = 0x200000;
 
@@ -74,7 +74,7 @@ export class XdrReader {
     const upper = this.u32();
     const lower = this.u32();
     if (upper >= UPPER_WORD_LIMIT) throw new XdrError('a number is above 2^53−1');
-    return upper * TWO_TO_32 + lower;
+    return upper * TWO_32 + lower;
   }
 
   bool(): boolean {

@@ -1,5 +1,6 @@
 // Writes XDR (RFC 4506) into one scratch buffer that is reused from call to call; payload is referred to, never copied.
 import { assert } from '../../../base/assert.js';
+import { TWO_32 } from '../../../base/integers.js';
 import type { SegmentList } from '../../../plan/request.js';
 import { encodeText, isEscaped } from './text.js';
 
@@ -7,7 +8,6 @@ import { encodeText, isEscaped } from './text.js';
 const FIRST_BYTES = 1024;
 
 const UINT32_MAX = 0xffffffff;
-const TWO_TO_32 = 2 ** 32;
 
 /** Zeros that fill an opaque of so many bytes up to a multiple of four: RFC 4506 §3. */
 export function paddingOf(bytes: number): number {
@@ -94,7 +94,7 @@ export class XdrWriter {
       return;
     }
     assert(value >= 0 && Number.isSafeInteger(value), 'a number on the wire is 0 … 2^53−1');
-    this.#put(at, Math.floor(value / TWO_TO_32));
+    this.#put(at, Math.floor(value / TWO_32));
     this.#put(at + 4, value);
   }
 

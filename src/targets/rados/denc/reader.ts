@@ -1,5 +1,4 @@
 // Reads Ceph's little-endian encoding (doc/dev/encoding): nothing is believed, and nothing allocated, before it is known to be there.
-
 import { assert } from '../../../base/assert.js';
 import { TWO_32 } from '../../../base/integers.js';
 import { DencError } from './error.js';

@@ -1,5 +1,4 @@
 // Writes Ceph's little-endian encoding (doc/dev/encoding) into one buffer that grows and is reused.
-
 import { assert } from '../../../base/assert.js';
 import { TWO_32 } from '../../../base/integers.js';
 

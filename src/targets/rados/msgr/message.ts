@@ -1,4 +1,5 @@
 // Messages in frames: ceph_msg_header2, the types that clients send and get, and a message that is to be sent.
+import { TWO_32 } from '../../../base/integers.js';
 import type { SegmentList } from '../../../plan/request.js';
 import { DencError } from '../denc/error.js';
 import type { DencWriter } from '../denc/writer.js';
@@ -22,8 +23,6 @@ export const MSG_OSD_BACKOFF = 61;
 /** CEPH_MSG_PRIO_DEFAULT. */
 const PRIORITY = 127;
 
-const TWO_TO_32 = 2 ** 32;
-
 /** Filled again for each message. */
 export class MessageHeader {
   seq = 0;
@@ -45,7 +44,7 @@ export class MessageHeader {
 
 /** What is above 2^53 is nothing of ours: it may be rounded. */
 function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * TWO_TO_32 + bytes.readUInt32LE(at);
+  return bytes.readUInt32LE(at + 4) * TWO_32 + bytes.readUInt32LE(at);
 }
 
 /** To be sent; its owner may send it again, on another connection. */
